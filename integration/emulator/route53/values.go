@@ -29,12 +29,13 @@ func (e *valueError) Error() string {
 }
 
 // parseValue checks one value of a record set as strictly as the API does and
-// returns its record data. The header of the record is left for the caller.
+// returns its record data, under the root's name and without TTL.
 func parseValue(rrtype, value string) (dns.RR, error) {
 	rr, problem := parseRdata(rrtype, value)
 	if problem != "" {
 		return nil, &valueError{problem, value}
 	}
+	*rr.Header() = dns.RR_Header{Name: ".", Rrtype: dns.StringToType[rrtype], Class: dns.ClassINET}
 	return rr, nil
 }
 
