@@ -1,0 +1,53 @@
+package zonefile
+
+import (
+	"cmp"
+	"hash/maphash"
+	"slices"
+	"sync"
+
+	"github.com/mangrove-dns/mangrove/zones"
+)
+
+// place is where one record stands, in 16 octets. A column above 65535 is kept as 0: not known.
+type place struct {
+	key  uint64 // hash of owner and type; two that share one get each other's positions, which harms nobody
+	line uint32
+	file uint16
+	col  uint16
+}
+
+// positions remembers where each record of a zone stands. Records are added in file order, which is also the order of an
+// RRset's data, so the i-th place with a key is record i.
+type positions struct {
+	seed   maphash.Seed
+	files  []string
+	places []place
+	sorted sync.Once
+}
+
+func (p *positions) key(owner zones.Name, typ uint16) uint64 {
+	const odd = 0x9e3779b97f4a7c15
+	return maphash.String(p.seed, owner.Wire()) ^ (uint64(typ)+1)*odd
+}
+
+func (p *positions) add(owner zones.Name, typ uint16, file, line, col int) {
+	if col > 0xffff {
+		col = 0
+	}
+	p.places = append(p.places, place{p.key(owner, typ), uint32(line), uint16(file), uint16(col)})
+}
+
+// where returns where record i of the RRset stands. The first call sorts, which most zones never need.
+func (p *positions) where(owner zones.Name, typ uint16, i int) zones.Pos {
+	p.sorted.Do(func() {
+		slices.SortStableFunc(p.places, func(a, b place) int { return cmp.Compare(a.key, b.key) })
+	})
+	key := p.key(owner, typ)
+	at, ok := slices.BinarySearchFunc(p.places, key, func(a place, key uint64) int { return cmp.Compare(a.key, key) })
+	if at += i; !ok || i < 0 || at >= len(p.places) || p.places[at].key != key {
+		return zones.Pos{}
+	}
+	found := p.places[at]
+	return zones.Pos{File: p.files[found.file], Line: int(found.line), Col: int(found.col)}
+}

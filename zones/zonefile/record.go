@@ -1,0 +1,279 @@
+package zonefile
+
+import (
+	"bytes"
+	"encoding/binary"
+
+	"github.com/miekg/dns"
+
+	"github.com/mangrove-dns/mangrove/zones"
+)
+
+// ttlState is what is known for records without a TTL of their own: the last $TTL, or else the last TTL
+// that was written (RFC 1035 5.1, RFC 2308 4).
+type ttlState struct {
+	directive, last       uint32
+	hasDirective, hasLast bool
+	warned                bool // that last had to be used
+}
+
+// soaState remembers the zone's SOA; there must be no second one.
+type soaState struct {
+	pos  zones.Pos
+	data []byte
+}
+
+// header is what stands before a record's data.
+type header struct {
+	owner  zones.Name // zero where it cannot be read
+	first  token      // where the record starts
+	typ    uint16
+	typTok token
+	ttl    uint32
+	hasTTL bool
+	data   []token
+}
+
+// record reads one resource record: [owner] [TTL] [class] type data, TTL and class in either order.
+// It reports what is wrong, and says whether nothing was.
+func (p *parser) record(toks []token, blank bool) bool {
+	h, ok := p.header(toks, blank)
+	if !ok {
+		return false
+	}
+	data, fault := p.rdata(h)
+	if fault != nil {
+		p.rdataFault(h, fault)
+		p.noteTTL(h)
+		return false
+	}
+	if !p.fillTTL(&h, data) || h.owner.IsZero() {
+		return false
+	}
+	return p.add(h, data)
+}
+
+// name names the record's owner for a message.
+func (h header) name() string {
+	if h.owner.IsZero() {
+		return string(h.first.text)
+	}
+	return h.owner.String()
+}
+
+// header reads up to the type; false says that the rest cannot be read.
+func (p *parser) header(toks []token, blank bool) (h header, ok bool) {
+	h.first = toks[0]
+	i := 0
+	switch {
+	case !blank:
+		h.owner, _ = p.owner(toks[0], false) // a bad one is no reason not to look at the rest
+		i = 1
+	case p.src.owner.IsZero() && !p.src.ownerBad:
+		p.errorAt(toks[0], "the line starts with white space, so it continues the record before it, but there is none")
+		p.src.ownerBad = true
+	default:
+		h.owner = p.src.owner
+	}
+	hasClass := false
+	for ; i < len(toks); i++ {
+		t := toks[i]
+		if t.quoted {
+			p.errorAt(t, "a quoted string stands where the record's type is expected")
+			return h, false
+		}
+		if '0' <= t.text[0] && t.text[0] <= '9' {
+			if !p.headerTTL(&h, t) {
+				return h, false
+			}
+			continue
+		}
+		if class, isClass := lookupClass(t.text); isClass {
+			if hasClass {
+				p.errorAt(t, "a second class %q in one record", t.text)
+				return h, false
+			}
+			if class != dns.ClassINET {
+				p.errorAt(t, "class %s: only IN is served", t.text)
+				return h, false
+			}
+			hasClass = true
+			continue
+		}
+		h.typTok, h.data = t, toks[i+1:]
+		return h, p.headerType(&h, blank)
+	}
+	last := toks[len(toks)-1]
+	last.col += last.width()
+	p.errorAt(last, "the line ends before the record's type")
+	return h, false
+}
+
+func (p *parser) headerTTL(h *header, t token) bool {
+	if h.hasTTL {
+		p.errorAt(t, "a second TTL %q in one record", t.text)
+		return false
+	}
+	h.ttl, h.hasTTL = parseTTL(t.text)
+	if !h.hasTTL {
+		p.errorAt(t, "bad TTL %q: a number of seconds up to %d is needed, or units as in 1h30m", t.text, maxTTL)
+	}
+	return h.hasTTL
+}
+
+func (p *parser) headerType(h *header, blank bool) bool {
+	t := h.typTok
+	var known bool
+	h.typ, known = lookupType(t.text)
+	switch {
+	case known && isMeta(h.typ):
+		p.errorAt(t, "type %s stands in messages alone, a zone cannot hold it", t.text)
+	case known:
+		return true
+	case blank && isDirective(t):
+		p.errorAt(t, "%s must start in the first column of its line", t.text)
+	case blank && len(h.data) > 0 && startsLikeHeader(h.data[0]):
+		p.errorAt(t, "unknown record type %q: a line that starts with white space continues the record before it, it has no owner of its own", t.text)
+	default:
+		p.errorAt(t, "unknown record type %q", t.text)
+	}
+	return false
+}
+
+// startsLikeHeader says whether t may stand right behind an owner.
+func startsLikeHeader(t token) bool {
+	_, isType := lookupType(t.text)
+	_, isClass := lookupClass(t.text)
+	_, isTTL := parseTTL(t.text)
+	return !t.quoted && (isType || isClass || isTTL)
+}
+
+// owner reads the owner of a record; silent: reports nothing.
+func (p *parser) owner(t token, silent bool) (zones.Name, bool) {
+	src := p.src
+	if !src.owner.IsZero() && !src.ownerBad && src.ownerOrigin == src.origin && !t.quoted && bytes.Equal(t.text, src.ownerText) {
+		return src.owner, true
+	}
+	src.owner, src.ownerBad = zones.Name{}, true
+	say := p.errorAt
+	if silent {
+		say = func(token, string, ...any) {}
+	}
+	if t.quoted {
+		say(t, "owner name %s is quoted: write it without quotes", t.raw())
+		return zones.Name{}, false
+	}
+	wire, form, fault := appendName(p.ownerBuf[:0], t.text, src.origin.Wire())
+	p.ownerBuf = wire
+	if fault != faultNone {
+		say(t, "bad owner name %q: %s", t.text, fault)
+		return zones.Name{}, false
+	}
+	name, err := zones.NameFromWire(wire)
+	if err != nil {
+		say(t, "bad owner name %q: %s", t.text, err)
+		return zones.Name{}, false
+	}
+	if !name.Within(p.zone) {
+		say(t, "%s is outside the zone %s", name, p.zone)
+		return zones.Name{}, false
+	}
+	if !silent {
+		p.warnForm(t, wire, form)
+	}
+	src.owner, src.ownerBad = name, false
+	src.ownerText, src.ownerOrigin = t.text, src.origin
+	return name, true
+}
+
+// warnForm warns of a name that is likely not what was meant.
+func (p *parser) warnForm(t token, wire []byte, form nameForm) {
+	if form.repeats {
+		p.warnAt(t, "%q has no final dot, so it means %s; write %s. if that is not meant", t.text, appendNameText(nil, wire, ""), t.text)
+	}
+	if form.raw8bit {
+		p.warnAt(t, "%q has octets outside ASCII: an international name is written in its xn-- form", t.text)
+	}
+}
+
+// fillTTL gives h the TTL that it lacks.
+func (p *parser) fillTTL(h *header, data []byte) bool {
+	s := &p.ttl
+	switch {
+	case h.hasTTL:
+	case s.hasDirective:
+		h.ttl = s.directive
+		return true
+	case s.hasLast:
+		h.ttl = s.last
+		if !s.warned {
+			s.warned = true
+			p.warnAt(h.first, "no TTL here and no $TTL before it: %d is used, the last one written; write $TTL at the top of the file", h.ttl)
+		}
+		return true
+	case h.typ == dns.TypeSOA:
+		h.ttl = min(binary.BigEndian.Uint32(data[len(data)-4:]), maxTTL)
+		s.warned = true
+		p.warnAt(h.first, "no TTL here and no $TTL before it: %d is used, the SOA's MINIMUM; write $TTL at the top of the file", h.ttl)
+	default:
+		p.errorAt(h.first, "no TTL here and no $TTL before it: write $TTL 3600, or what suits, at the top of the file")
+		s.warned = true // one line mends all
+	}
+	s.last, s.hasLast = h.ttl, true
+	return true
+}
+
+// noteTTL keeps the TTL of a record whose data is bad, for those behind it. One without a TTL leaves everything as it is.
+func (p *parser) noteTTL(h header) {
+	switch {
+	case h.hasTTL:
+		p.ttl.last, p.ttl.hasLast = h.ttl, true
+	case h.typ == dns.TypeSOA && !p.ttl.hasLast:
+		// A broken SOA would have given its MINIMUM. Its own error is enough.
+		p.ttl.hasLast, p.ttl.warned = true, true
+	}
+}
+
+// add puts the record into the zone.
+func (p *parser) add(h header, data []byte) bool {
+	if h.typ == dns.TypeSOA && !p.checkSOA(h, data) {
+		return false
+	}
+	added, sameTTL, err := p.build.Add(h.owner, h.typ, h.ttl, data)
+	if err != nil {
+		p.errorAt(h.first, "%s", err)
+		return false
+	}
+	p.records++
+	if !sameTTL {
+		if id := (rrsetID{h.owner, h.typ}); id != p.lastTTL {
+			p.lastTTL = id
+			p.warnAt(h.first, "TTL %d of %s %s differs from that of the records before it; all of them get the first one's (RFC 2181 5.2)",
+				h.ttl, h.owner, zones.TypeString(h.typ))
+		}
+	}
+	if !added {
+		set := zones.RRset{Name: h.owner, Type: h.typ, Data: [][]byte{data}}
+		p.warnAt(h.first, "%s %s %.60s stands here a second time; it counts once", h.owner, zones.TypeString(h.typ), set.Text(0))
+		return true
+	}
+	p.res.places.add(h.owner, h.typ, p.src.file, h.first.line, h.first.col)
+	return true
+}
+
+// checkSOA sees to it that the zone has its SOA at the apex and once. The same one again is
+// what "dig AXFR" prints as last line; the builder drops it.
+func (p *parser) checkSOA(h header, data []byte) bool {
+	if h.owner != p.zone {
+		p.errorAt(h.first, "SOA at %s: it belongs to the zone's apex, %s", h.owner, p.zone)
+		return false
+	}
+	if p.soa.data != nil && !bytes.Equal(p.soa.data, data) {
+		p.errorAt(h.first, "a second SOA, with other data than the one at %s", p.soa.pos)
+		return false
+	}
+	if p.soa.data == nil {
+		p.soa = soaState{p.pos(h.first), bytes.Clone(data)}
+	}
+	return true
+}
