@@ -1,0 +1,239 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"io"
+	"time"
+
+	"github.com/mangrove-dns/mangrove/zones"
+)
+
+// Store is the durable state. Its methods are safe for concurrent use; each is one transaction. A cancelled context ends a
+// method before it begins to write, not after. The package comment says what holds for all of them.
+type Store interface {
+	// SaveLoaded keeps these zones as the last good versions of their origins, in place of the versions before.
+	SaveLoaded(ctx context.Context, zs ...Loaded) error
+	// Loaded returns the last good version of a zone; ErrNotFound where there is none.
+	Loaded(ctx context.Context, origin zones.Name) (Loaded, error)
+	// Sources returns where every kept zone came from, by origin in the order of Name.Wire; it reads no records.
+	Sources(ctx context.Context) ([]Source, error)
+	// Forget drops the loaded version, the served image and the journal of a zone. How far its serials and
+	// generations went is kept, so that they never go back if the zone returns; so is what was applied at
+	// providers. Forgetting what is not there is no error.
+	Forget(ctx context.Context, origin zones.Name) error
+
+	// Heads returns where the served versions of all zones stand, by origin in the order of Name.Wire.
+	Heads(ctx context.Context) ([]Head, error)
+	// Head returns where the served versions of one zone stand; false where the store knows nothing of the zone.
+	Head(ctx context.Context, origin zones.Name) (Head, bool, error)
+	// Reserve sets, for every zone named, the highest serial that may be served. The caller owns serials: the store
+	// takes what it says, also where that is lower (a clean stop gives the rest of a block back), except that a
+	// serial older (RFC 1982) than the newest journaled one is refused with ErrChain.
+	Reserve(ctx context.Context, upTo map[zones.Name]uint32) error
+	// AppendServed journals versions, each following the newest of its zone (Prev and From; both 0 for the
+	// first), else all are refused with ErrChain. Reserved rises to To where it is behind. The oldest entries of a zone go
+	// when there are more, or larger ones, than the store keeps.
+	AppendServed(ctx context.Context, vs []Version) error
+	// Served returns the newest journaled version of a zone as a whole; ErrNotFound where there is none.
+	Served(ctx context.Context, origin zones.Name) (*zones.Zone, error)
+	// ServedIs says whether z has the content of the newest journaled version of its origin, whatever the
+	// serial of its SOA. It is false where nothing was journaled.
+	ServedIs(ctx context.Context, z *zones.Zone) (bool, error)
+	// Journal returns the entries that lead from serial from to the newest journaled version, oldest first; none where
+	// from is the newest. ErrNotFound says that the journal does not reach back to from without a gap: too old,
+	// never journaled, or a version between was kept as a whole only.
+	Journal(ctx context.Context, origin zones.Name, from uint32) ([]Entry, error)
+	// History returns the newest limit entries of a zone, newest first.
+	History(ctx context.Context, origin zones.Name, limit int) ([]Entry, error)
+
+	// SaveVerdicts keeps verdicts, in place of the ones before for the same keys.
+	SaveVerdicts(ctx context.Context, vs []Verdict) error
+	// DropVerdicts forgets the verdicts of these keys.
+	DropVerdicts(ctx context.Context, keys []string) error
+	// Verdicts returns all verdicts, by key.
+	Verdicts(ctx context.Context) ([]Verdict, error)
+
+	// Applied returns how a zone stands at a provider; a zero Generation where nothing was ever begun there.
+	Applied(ctx context.Context, provider string, origin zones.Name) (Applied, error)
+	// AllApplied returns how all zones stand at all providers, by provider, then origin in the order of Name.Wire.
+	AllApplied(ctx context.Context) ([]Applied, error)
+	// BeginApply records, before the provider is touched, what is about to be done there, takes ownership of the names
+	// and types that it changes, and returns the generation that the writes are made under: one more than the one
+	// before. A plan that was pending is superseded.
+	BeginApply(ctx context.Context, provider string, origin zones.Name, intent Intent) (generation uint64, err error)
+	// RecordApplied keeps what now stands at the provider for these RRsets, as written or as read back; an RRset
+	// without data means that it was removed (it remains owned). Hash and Generation are set by the store. ErrStale
+	// says that generation is no longer the newest: stop, read the provider again, plan again.
+	RecordApplied(ctx context.Context, provider string, origin zones.Name, generation uint64, rrsets []Owned) error
+	// EndApply closes the pending plan of a generation with its outcome. ErrStale as for RecordApplied.
+	EndApply(ctx context.Context, provider string, origin zones.Name, generation uint64, o Outcome) error
+	// RecordSync keeps the outcome of looking at a provider without a plan to apply: it could not be read, or
+	// already holds what it should.
+	RecordSync(ctx context.Context, provider string, origin zones.Name, o Outcome) error
+	// Owned returns the RRsets that were ever declared at a provider for a zone, by name in canonical order, then type.
+	Owned(ctx context.Context, provider string, origin zones.Name) ([]Owned, error)
+	// Disown gives up ownership of these names and types (only Name and Type of each are looked at).
+	Disown(ctx context.Context, provider string, origin zones.Name, rrsets []Owned) error
+	// Intents returns the newest limit plans begun for a zone at a provider, newest first, with their outcomes.
+	Intents(ctx context.Context, provider string, origin zones.Name, limit int) ([]Intent, error)
+
+	// AddEvents appends to the log, and drops the oldest events beyond what the store keeps. Seq is set by the store.
+	AddEvents(ctx context.Context, es ...Event) error
+	// Events returns the newest limit events, newest first; of one zone unless origin is zero.
+	Events(ctx context.Context, origin zones.Name, limit int) ([]Event, error)
+
+	// Meta returns a small value; ErrNotFound where there is none.
+	Meta(ctx context.Context, key string) ([]byte, error)
+	// SetMeta keeps a small value.
+	SetMeta(ctx context.Context, key string, value []byte) error
+
+	// Check verifies everything that the store holds and returns all findings, each complete in one line;
+	// none when all is well. It holds up writers for as long as it takes.
+	Check(ctx context.Context) []string
+	// Backup writes a consistent copy, which OpenBolt or its like can open, while the store is in use.
+	Backup(ctx context.Context, w io.Writer) error
+	// Close waits for the method in progress and frees the store. Methods fail afterwards.
+	Close() error
+}
+
+var (
+	// ErrLocked is returned when another process has the store open (a second opener, or a command beside the daemon).
+	ErrLocked = errors.New("store is in use by another process")
+	// ErrNewer is returned when a newer program wrote the store: this one would not understand all of it.
+	ErrNewer = errors.New("store was written by a newer version of mangrove")
+	// ErrNotFound is returned when the store does not hold what was asked for.
+	ErrNotFound = errors.New("not in the store")
+	// ErrCorrupt is returned when something in the store is not what was written: a checksum, a length, an order.
+	ErrCorrupt = errors.New("store is damaged")
+	// ErrChain is returned when a served version does not follow the newest one, or a serial would go back.
+	ErrChain = errors.New("does not follow the newest journaled version")
+	// ErrStale is returned when a newer plan was begun for the zone at the provider.
+	ErrStale = errors.New("a newer plan was begun")
+	// ErrReadOnly is returned when a store that was opened for reading is written to.
+	ErrReadOnly = errors.New("store is open for reading only")
+)
+
+// File is one file that a loaded version was read from.
+type File struct {
+	Path     string
+	Size     int64
+	Modified time.Time
+	SHA256   [32]byte
+}
+
+// Source says where a loaded version came from.
+type Source struct {
+	Origin zones.Name
+	Files  []File // the zone's own file first, then what it includes
+	Loaded time.Time
+	Serial uint32 // the SOA's, as written
+}
+
+// Loaded is a zone as the operator wrote it.
+type Loaded struct {
+	Source
+	Zone *zones.Zone
+}
+
+// Head is where a zone's served versions stand. It is an alias, as Version is, so that package live can ask for it
+// in an interface of its own: neither package imports the other.
+type Head = struct {
+	Origin     zones.Name
+	Reserved   uint32 // the highest serial that may have been served
+	Generation uint64 // the newest ever journaled; 0: none
+	Journaled  bool   // a version is in the journal: what follows describes the newest
+	Serial     uint32
+	Time       time.Time
+	// FileSerial and FileVersion are what the version was journaled with: the serial that its file had, and
+	// an opaque identity of the file's content.
+	FileSerial  uint32
+	FileVersion string
+}
+
+// Version is a served version to be journaled.
+type Version = struct {
+	Origin      zones.Name
+	Prev        uint64 // generation of the version that it follows; 0: none
+	Generation  uint64 // above every one before
+	From, To    uint32 // serial of the version that it follows (0: none), its own
+	Time        time.Time
+	Reasons     []string // in words
+	FileSerial  uint32
+	FileVersion string
+	// Changes is all that differs from the version before, the apex SOA with its serial included: exactly
+	// zones.Diff. It is not looked at where Prev is 0.
+	Changes []zones.Change
+	// Zone is the version itself, its SOA serial To. It is read where Prev is 0 or the changes are too large to keep.
+	Zone *zones.Zone
+}
+
+// Entry is a served version in the journal.
+type Entry = struct {
+	Origin     zones.Name
+	Generation uint64
+	From, To   uint32
+	Time       time.Time
+	Reasons    []string
+	// Whole says that the changes were not kept: the first version, or one that differs too much from the one before.
+	Whole   bool
+	Changes []zones.Change
+}
+
+// Verdict is the last verdict about a target.
+type Verdict = struct {
+	Key    string // opaque; not empty
+	State  uint8
+	Since  time.Time
+	Reason string // in words
+}
+
+// Applied is how a zone stands at a provider.
+type Applied = struct {
+	Provider   string
+	Origin     zones.Name
+	Generation uint64    // of the newest plan begun; never goes back
+	Pending    bool      // that plan was begun and not ended: after a crash, any part of it may have been done
+	Serial     uint32    // the served serial that the provider was last seen to hold
+	Verified   time.Time // when that was seen; zero: never
+	Error      string    // of the last attempt; empty: it went well
+	ErrorTime  time.Time
+}
+
+// Intent is a plan that is being or was applied.
+type Intent = struct {
+	Generation uint64 // set by the store
+	Serial     uint32 // the served serial that it leads to
+	Begun      time.Time
+	// Changes is what it does to each RRset: Old as last seen at the provider, New as wanted.
+	Changes []zones.Change
+	// Plan is whatever else the engine needs to finish or explain it; opaque.
+	Plan  []byte
+	Ended time.Time // zero: pending, or superseded if it is not the newest
+	Error string    // its outcome; empty: it went well
+}
+
+// Owned is an RRset that we declared at a provider.
+type Owned = struct {
+	RRset      zones.RRset // as last applied; without data: we removed it, or began to create it and never came to it
+	Hash       [32]byte    // of its content, whatever the order of its records; see HashRRset
+	Note       []byte      // of the provider's driver: proxied, identifiers…; opaque
+	Generation uint64      // of the plan that last declared or changed it
+	Since      time.Time   // when that was
+}
+
+// Outcome is how an attempt at a provider ended. Without Error, the provider was seen to hold Serial at Time.
+type Outcome = struct {
+	Time   time.Time
+	Serial uint32
+	Error  string
+}
+
+// Event is one line of the log.
+type Event = struct {
+	Seq  uint64 // set by the store; rises
+	Time time.Time
+	Kind string     // one word
+	Zone zones.Name // zero: of no zone
+	Text string
+}
