@@ -19,7 +19,9 @@ type Driver interface {
 	// Project returns how the provider holds s: the same RRset where it can be held as it is; with notes, each
 	// complete in words ("TTL 20 becomes 60"), where it is held differently; an error wrapping ErrCannotHold that says why
 	// where it can't be held at all. Pure: no I/O, the same answer every time. Project(Project(s)) is
-	// Project(s), and what Snapshot returns after an Apply of it is equal to it (see Equal).
+	// Project(s), and what Snapshot returns after an Apply of it is equal to it (see Equal). Attributes that a Snapshot showed at the
+	// RRset are passed in s.Attrs again unless an overlay says otherwise, so that what depends on them (a TTL) comes out
+	// as it is held; an attribute that means nothing to the provider, or on this type, is dropped with a note.
 	Project(s RRset) (held RRset, notes []string, err error)
 
 	// Snapshot reads the whole zone, or fails: never a part of it. The Snapshot belongs to the caller.

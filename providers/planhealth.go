@@ -1,0 +1,156 @@
+package providers
+
+import (
+	"slices"
+
+	"github.com/miekg/dns"
+
+	"github.com/mangrove-dns/mangrove/zones"
+)
+
+// health plans withdrawals and restores of one RRset on top of what was approved for it: the table in doc.go, row by row.
+func (p *planner) health(k Key) {
+	held, isHeld := p.held[k]
+	approved, ours := p.state.Approved[k]
+	if why, refused := p.in.Refused[k]; refused {
+		p.lose(k, "refused by the provider: "+why)
+		ours = false
+	}
+	if !ours || !isHeld || k.Type == dns.TypeSOA {
+		if isHeld && ours {
+			p.plan.Counts.Same += len(held.Data)
+		}
+		return
+	}
+	next, ok := p.healthWant(k, held, approved)
+	if !ok || SameData(held.RRset, next.RRset) {
+		p.plan.Counts.Same += len(held.Data)
+		return
+	}
+	if !p.free(k) {
+		return
+	}
+	c := Change{Name: k.Name, Type: k.Type, Old: held, New: next, Health: true}
+	p.plan.records[k] = settle{held: p.healthApplied(k, held, next), health: true}
+	p.emit(c, p.healthLines(k, held, next))
+	p.tally.count(c, k.Name.Relative(p.in.Zone)+" "+zones.TypeString(k.Type), 0, 0, true, false)
+}
+
+// healthWant returns what the RRset is to hold: what is held, less what is dead, plus what we had withdrawn. False
+// where nothing is to be done.
+func (p *planner) healthWant(k Key, held, approved RRset) (RRset, bool) {
+	want, ok := p.alive(k, held, approved)
+	if !ok {
+		return RRset{}, false
+	}
+	applied, _ := p.state.applied(k)
+	h, w, a := valuesOf(held), valuesOf(want), valuesOf(applied)
+	dead := p.deadValues(k, h, w, a, valuesOf(approved))
+	next := RRset{RRset: zones.RRset{Name: k.Name, Type: k.Type, TTL: held.TTL}, Attrs: held.Attrs}
+	for _, v := range h.canon {
+		if !dead[v] {
+			next.Data = append(next.Data, held.Data[h.index[v]])
+		}
+	}
+	for _, v := range w.canon {
+		if !h.has(v) && !a.has(v) {
+			next.Data = append(next.Data, want.Data[w.index[v]])
+		}
+	}
+	if next.IsZero() || single(k.Type) && len(next.Data) > 1 {
+		return RRset{}, false // nothing would be left, or someone else's CNAME stands there and is not known to be dead
+	}
+	if !SameData(held.RRset, next.RRset) && Equal(RRset{RRset: want.RRset}, RRset{RRset: withTTL(next.RRset, want.TTL)}) {
+		next.TTL = want.TTL // the set is as it is to be: its TTL too
+	}
+	out, _, err := p.proj.driver.Project(next)
+	return out, err == nil
+}
+
+// healthApplied returns what of next is our own work: what was, less what goes now, plus what comes. What others added
+// or removed meanwhile goes on counting as theirs.
+func (p *planner) healthApplied(k Key, held, next RRset) RRset {
+	applied, _ := p.state.applied(k)
+	h, n, a := valuesOf(held), valuesOf(next), valuesOf(applied)
+	out := next
+	out.Data = nil
+	for _, v := range a.canon {
+		if n.has(v) || !h.has(v) {
+			out.Data = append(out.Data, applied.Data[a.index[v]])
+		}
+	}
+	for _, v := range n.canon {
+		if !h.has(v) && !a.has(v) {
+			out.Data = append(out.Data, next.Data[n.index[v]])
+		}
+	}
+	return out
+}
+
+func withTTL(s zones.RRset, ttl uint32) zones.RRset {
+	s.TTL = ttl
+	return s
+}
+
+// single says whether an RRset of the type has one record at most.
+func single(typ uint16) bool { return typ == dns.TypeCNAME || typ == dns.TypeDNAME }
+
+// deadValues returns what goes from the held values: what was ours and is not wanted, and what is known to be dead. A value
+// that someone else put there and that nobody calls dead stays: repair of drift is not for health.
+func (p *planner) deadValues(k Key, held, want, applied, approved values) map[string]bool {
+	b := lineMaker{p: p, key: k, loaded: p.loadedValues(k)}
+	dead := make(map[string]bool)
+	for _, v := range held.canon {
+		if !want.has(v) && (applied.has(v) || approved.has(v) || b.reason(v) != "") {
+			dead[v] = true
+		}
+	}
+	return dead
+}
+
+// alive returns what is approved for k, less what is dead. Without an edit of k since, that is what is served. With
+// one, it is the approved values that no verdict is against; all of them where there is one against each.
+func (p *planner) alive(k Key, held, approved RRset) (RRset, bool) {
+	set, isServed := p.served[k]
+	loaded, isLoaded := p.loaded[k]
+	if isServed && isLoaded {
+		now, _, err := p.proj.held(loaded, nil)
+		if err == nil && same(now, approved) {
+			want, _, err := p.proj.held(set, held.Attrs)
+			return want, err == nil
+		}
+	}
+	if isLoaded && !isServed {
+		return RRset{}, false // nothing of it is served: what is held stays
+	}
+	b := lineMaker{p: p, key: k, loaded: p.loadedValues(k)}
+	v := valuesOf(approved)
+	want := approved
+	want.Data = nil
+	for _, c := range v.canon {
+		if b.reason(c) == "" {
+			want.Data = append(want.Data, approved.Data[v.index[c]])
+		}
+	}
+	if want.IsZero() {
+		return approved, true
+	}
+	if isServed && isLoaded && set.TTL < loaded.TTL {
+		want.TTL = min(want.TTL, set.TTL) // the TTL of a checked RRset is capped
+	}
+	return want, true
+}
+
+// healthLines tells a health change. Every line of it is a verdict's doing, its TTL included.
+func (p *planner) healthLines(k Key, held, next RRset) []Line {
+	lines := p.lines(k, held, next)
+	for i, l := range lines {
+		switch {
+		case l.Op == Remove && l.Why != Withdrawn:
+			lines[i].Why, lines[i].Reason = Withdrawn, "withdrawn"
+		case l.Op != Remove && l.Why != Restored:
+			lines[i].Why, lines[i].Reason = Restored, ""
+		}
+	}
+	return slices.Clip(lines)
+}

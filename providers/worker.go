@@ -1,0 +1,335 @@
+package providers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/mangrove-dns/mangrove/zones"
+)
+
+// worker keeps one mirror. Its lock is held by whoever speaks to the provider for it: the loop, Plan, or Push.
+type worker struct {
+	opt  *Options
+	key  mirrorKey
+	wake chan struct{} // something to do
+	gone chan struct{} // closed when the mirror is no longer configured
+	lock chan struct{} // holds one token: a mutex that a context can give up on
+	slot chan struct{} // of the provider
+
+	verifier *verifier
+	session  session         // under lock
+	refused  map[Key]refusal // under lock
+	backoff  int             // under lock: failures in a row
+	notUntil time.Time       // under lock: no automatic call before
+
+	mu      sync.Mutex
+	mirror  Mirror
+	desired *Desired
+	seen    observed
+}
+
+// refusal is an RRset that the provider refused: left out until the zone changes it, or a while has passed.
+type refusal struct {
+	text   string
+	served zones.RRset
+	until  time.Time
+}
+
+const (
+	refusalHolds = 10 * time.Minute
+	maxRounds    = 4 // plans in a row before a mirror is left for a while
+	backoffBase  = time.Second
+	backoffCap   = time.Minute
+)
+
+func newWorker(e *Engine, m Mirror, slot chan struct{}) *worker {
+	return &worker{
+		opt: &e.opt, key: mirrorKey{m.Provider, m.Zone}, mirror: m, slot: slot,
+		wake: make(chan struct{}, 1), gone: make(chan struct{}), lock: make(chan struct{}, 1),
+		verifier: newVerifier(&e.opt, m.Zone), refused: make(map[Key]refusal),
+		session: session{opt: &e.opt, mirror: m},
+		seen:    observed{phase: Starting, since: e.opt.Now()},
+	}
+}
+
+// want takes over what the zone is to be.
+func (w *worker) want(d *Desired) {
+	if d == nil {
+		return
+	}
+	w.mu.Lock()
+	w.desired = d
+	w.mu.Unlock()
+	w.rouse()
+}
+
+func (w *worker) replace(m Mirror) {
+	w.mu.Lock()
+	w.mirror = m
+	w.mu.Unlock()
+	w.rouse()
+}
+
+func (w *worker) retire() { close(w.gone) }
+
+func (w *worker) rouse() {
+	select {
+	case w.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (w *worker) current() *Desired {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.desired
+}
+
+// acquire takes the lock and then a slot of the provider.
+func (w *worker) acquire(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case w.lock <- struct{}{}:
+	}
+	select {
+	case <-ctx.Done():
+		<-w.lock
+		return ctx.Err()
+	case w.slot <- struct{}{}:
+	}
+	w.mu.Lock()
+	w.session.mirror = w.mirror
+	w.mu.Unlock()
+	return nil
+}
+
+func (w *worker) release() {
+	<-w.slot
+	<-w.lock
+}
+
+// run keeps the mirror until ctx ends or the mirror goes. A round that has begun may finish within Timeouts.Stop.
+func (w *worker) run(ctx context.Context) {
+	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	stop := context.AfterFunc(ctx, func() { time.AfterFunc(w.opt.Timeouts.Stop, cancel) })
+	defer stop()
+	w.rouse() // on start: read, adopt, settle what was under way
+	timer := time.NewTimer(w.opt.Reread)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-w.gone:
+			return
+		case <-timer.C:
+		case <-w.wake:
+		}
+		if ctx.Err() != nil {
+			return
+		}
+		timer.Reset(w.round(ctx, work))
+	}
+}
+
+// round does what is to be done now and returns how long nothing will be, unless something wakes the worker.
+func (w *worker) round(ctx, work context.Context) time.Duration {
+	if err := w.acquire(ctx); err != nil {
+		return w.opt.Reread
+	}
+	defer w.release()
+	if wait := w.notUntil.Sub(w.opt.Now()); wait > 0 {
+		return wait
+	}
+	if w.current() == nil {
+		return w.opt.Reread
+	}
+	wrote, err := w.reconcile(ctx, work)
+	if ctx.Err() != nil {
+		return w.opt.Reread
+	}
+	if err == nil {
+		w.fine(ctx)
+		err = w.keep()
+	}
+	defer w.rephase()
+	now := w.opt.Now()
+	if err != nil {
+		wait := w.penalty(err)
+		w.notUntil = now.Add(wait)
+		w.failed(ctx, err, w.notUntil)
+		return wait
+	}
+	if wrote {
+		w.notUntil = now.Add(w.opt.MinInterval)
+	}
+	w.backoff = 0
+	return time.Duration(float64(w.opt.Reread) * (0.9 + 0.2*w.opt.Rand()))
+}
+
+// keep saves what is not saved yet.
+func (w *worker) keep() error {
+	if s := &w.session; s.state != nil && (s.dirty || s.base) {
+		return s.save()
+	}
+	return nil
+}
+
+// penalty is how long to wait after an error: doubling, with jitter, and never less than the provider asks for.
+func (w *worker) penalty(err error) time.Duration {
+	wait := backoffCap
+	if w.backoff < 6 {
+		wait = backoffBase << w.backoff
+	}
+	w.backoff++
+	if errors.Is(err, ErrAuth) || errors.Is(err, ErrZoneNotFound) || errors.Is(err, ErrState) {
+		wait = backoffCap // trying again soon does not help
+	}
+	wait = time.Duration(float64(wait) * (0.5 + w.opt.Rand()/2))
+	var retry *RetryError
+	if errors.As(err, &retry) {
+		wait = max(wait, retry.After)
+	}
+	return wait
+}
+
+// reconcile reads, and applies what is to be applied by itself, until nothing is left: a newer Desired, or a conflict, make it
+// plan again. wrote says that a write was tried. work outlives ctx, so that a write is not cut short by the program's end.
+func (w *worker) reconcile(ctx, work context.Context) (wrote bool, err error) {
+	var snap *Snapshot
+	for range maxRounds {
+		d := w.current()
+		if err := w.session.open(); err != nil {
+			return wrote, err
+		}
+		if snap == nil {
+			if snap, err = w.session.read(ctx); err != nil {
+				w.unread()
+				return wrote, err
+			}
+		}
+		plan := w.automatic(snap, d)
+		if plan.Empty() && w.current() == d {
+			return wrote, nil
+		}
+		if ctx.Err() != nil {
+			return wrote, nil // stopping: between two writes is the place
+		}
+		if plan.Empty() {
+			continue
+		}
+		wrote = true
+		snap, err = w.write(work, plan, snap, d)
+		if err != nil && !again(err) {
+			return wrote, err
+		}
+	}
+	return wrote, fmt.Errorf("%w: it still differs after %d writes", ErrUnavailable, maxRounds)
+}
+
+// errSuperseded stops a write whose plan is no longer the newest.
+var errSuperseded = errors.New("superseded")
+
+// again says whether an error means: read and plan again, now.
+func again(err error) bool {
+	var change *ChangeError
+	return errors.Is(err, errSuperseded) || errors.Is(err, ErrConflict) || errors.As(err, &change)
+}
+
+// automatic returns what is to be applied by itself now. It notes what a full plan says.
+func (w *worker) automatic(snap *Snapshot, d *Desired) *Plan {
+	w.verifier.compare(snap)
+	full := MakePlan(w.input(snap, d, Full, nil))
+	plan := full
+	if w.session.mirror.Edits == PlanOnly || len(full.Blocked()) > 0 {
+		plan = MakePlan(w.input(snap, d, Health, nil))
+		w.session.adopt(full)
+	} else {
+		w.session.settleAll(full)
+	}
+	if len(plan.Blocked()) > 0 {
+		plan = &Plan{}
+	}
+	w.observe(snap, full, !plan.Empty())
+	if plan.Empty() {
+		w.checkVerified(full)
+	}
+	return plan
+}
+
+// input is what a plan depends on, now.
+func (w *worker) input(snap *Snapshot, d *Desired, mode Mode, allow []string) Input {
+	m := w.session.mirror
+	refused := make(map[Key]string)
+	for k, r := range w.refused {
+		now, _ := d.Served.RRset(k.Name, k.Type)
+		if !now.Equal(r.served) || !w.opt.Now().Before(r.until) {
+			delete(w.refused, k)
+			continue
+		}
+		refused[k] = r.text
+	}
+	return Input{Provider: m.Provider, Zone: m.Zone, Driver: m.Driver, Served: d.Served, Loaded: d.Loaded, Reasons: d.Reasons,
+		Snapshot: snap, State: w.session.state, Overlay: m.Overlay, Limits: m.Limits, Allow: allow, Refused: refused,
+		Mode: mode, Now: w.opt.Now()}
+}
+
+// write applies one plan, hands what was done to the verifier, and returns what is there now (nil: not known).
+func (w *worker) write(ctx context.Context, plan *Plan, snap *Snapshot, d *Desired) (*Snapshot, error) {
+	fresh := func() error {
+		if w.current() != d {
+			return errSuperseded
+		}
+		return nil
+	}
+	out, err := w.session.apply(ctx, plan, snap, fresh)
+	if out.after != nil && len(out.done) > 0 {
+		w.verifier.expect(w.session.mirror.Driver, out.done, out.after)
+		w.mu.Lock()
+		w.seen.appliedAt = w.opt.Now()
+		w.mu.Unlock()
+		w.opt.Log.Info("mirror written", "zone", w.key.zone, "provider", w.key.provider, "mode", plan.Mode, "serial", plan.Serial,
+			"rrsets", len(out.done), "left", len(out.left))
+	}
+	w.remember(err, out.left, d)
+	return out.after, err
+}
+
+// remember keeps which RRsets were refused, so that they don't keep the others from being written.
+func (w *worker) remember(err error, left []Change, d *Desired) {
+	for _, ce := range changeErrors(err) {
+		if !errors.Is(ce.Err, ErrRefused) && !errors.Is(ce.Err, ErrCannotHold) || d == nil {
+			continue
+		}
+		if !slices.ContainsFunc(left, func(c Change) bool { return c.Name == ce.Name && c.Type == ce.Type }) {
+			continue
+		}
+		served, _ := d.Served.RRset(ce.Name, ce.Type)
+		w.refused[Key{ce.Name, ce.Type}] = refusal{ce.Err.Error(), served, w.opt.Now().Add(refusalHolds)}
+	}
+}
+
+// changeErrors returns every ChangeError in err's tree.
+func changeErrors(err error) []*ChangeError {
+	switch e := err.(type) {
+	case nil:
+		return nil
+	case *ChangeError:
+		return []*ChangeError{e}
+	case interface{ Unwrap() []error }:
+		var out []*ChangeError
+		for _, sub := range e.Unwrap() {
+			out = append(out, changeErrors(sub)...)
+		}
+		return out
+	case interface{ Unwrap() error }:
+		return changeErrors(e.Unwrap())
+	}
+	return nil
+}
