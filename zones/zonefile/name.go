@@ -110,14 +110,15 @@ func hasSuffixFold(labels []byte, suffix string) bool {
 }
 
 // appendNameText appends the presentation form of a name in wire form, as every name server reads it, relative to origin
-// (wire form, lower case) where it is within it and origin is not empty.
+// (wire form, lower case) where it is within it and origin is not empty. A name with the origin in another case is written
+// in full, for it keeps its case.
 func appendNameText(dst, wire []byte, origin string) []byte {
 	if len(wire) == 1 {
 		return append(dst, '.')
 	}
 	first := true
 	for off := 0; wire[off] != 0; off += int(wire[off]) + 1 {
-		if origin != "" && len(wire)-off == len(origin) && equalFoldASCII(wire[off:], origin) {
+		if origin != "" && string(wire[off:]) == origin {
 			if first {
 				return append(dst, '@')
 			}

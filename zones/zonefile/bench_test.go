@@ -1,0 +1,47 @@
+package zonefile
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"testing"
+)
+
+// manyA is a zone of n A records, each at its own name.
+func manyA(n int) []byte {
+	var b bytes.Buffer
+	b.WriteString(top)
+	for i := range n {
+		fmt.Fprintf(&b, "host-%d\t300\tIN\tA\t10.%d.%d.%d\n", i, i>>16&255, i>>8&255, i&255)
+	}
+	return b.Bytes()
+}
+
+func BenchmarkParse(b *testing.B) {
+	const n = 100_000
+	text := manyA(n)
+	b.SetBytes(int64(len(text)))
+	b.ReportAllocs()
+	for b.Loop() {
+		r, err := ParseBytes("example.org.zone", text, Options{})
+		if err != nil || r.Zone == nil {
+			b.Fatal(err, r.Problems)
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/n, "ns/record")
+}
+
+func BenchmarkWrite(b *testing.B) {
+	const n = 100_000
+	r, err := ParseBytes("example.org.zone", manyA(n), Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := Write(io.Discard, r.Zone, WriteOptions{}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/n, "ns/record")
+}
