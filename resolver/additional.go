@@ -1,0 +1,190 @@
+package resolver
+
+import (
+	"encoding/binary"
+
+	"github.com/miekg/dns"
+
+	"github.com/mangrove-dns/mangrove/zones"
+)
+
+// maxAdded bounds for how many targets addresses are added where they are a courtesy, not a need.
+const maxAdded = 64
+
+// addedNode is a target whose addresses are in the message already: SRV sets name one host with many ports.
+type addedNode struct {
+	node zones.Node
+	name []byte
+}
+
+// additional writes the addresses that the sets before it point at (RFC 1034 4.3.2 step 6), and returns the
+// number of records.
+func (w *Worker) additional() (count uint16) {
+	r := &w.res
+	if r.referral {
+		return w.glue(&r.authority[0])
+	}
+	if r.answers == 0 || r.answer[r.answers-1].every {
+		return 0
+	}
+	switch s := &r.answer[r.answers-1]; s.Type {
+	case dns.TypeNS:
+		return w.addresses(s, nil, false)
+	case dns.TypeMX, dns.TypeSRV, dns.TypeSVCB, dns.TypeHTTPS:
+		return w.courtesy(s)
+	}
+	return 0
+}
+
+// glue writes the addresses of a delegation's servers. Those in or below the delegated name cannot be found any other
+// way, so without them the answer is truncated; siblings come along when they fit (RFC 9471).
+func (w *Worker) glue(ns *rrset) (count uint16) {
+	cut := w.ownerOf(ns)
+	count = w.addresses(ns, cut, true)
+	if !w.enc.truncated {
+		count += w.addresses(ns, cut, false)
+	}
+	return count
+}
+
+// addresses writes the addresses of the servers of ns. With a cut, only of those within it (needed), or only of the
+// others; the zone holds them as glue or as its own data.
+func (w *Worker) addresses(ns *rrset, cut []byte, needed bool) (count uint16) {
+	e := &w.enc
+	for p, i := ns.Wire, 0; len(p) >= recordLen; i++ {
+		data := p[recordLen:][:binary.BigEndian.Uint16(p[10:])]
+		p = p[recordLen+len(data):]
+		if cut != nil && within(data, cut) != needed {
+			continue
+		}
+		host := ns.zone.Target(ns.node, dns.TypeNS, i)
+		if host == zones.NoNode {
+			continue
+		}
+		n, fits := w.putAddresses(ns.zone, host, data, e.targetPtr(i))
+		count += n
+		if needed && !fits {
+			e.truncated = true
+			return count
+		}
+	}
+	return count
+}
+
+// courtesy writes the addresses of targets that are authoritative data of the zone, as far as they fit.
+func (w *Worker) courtesy(s *rrset) (count uint16) {
+	e := &w.enc
+	skip := layoutOf(s.Type).skip
+	service := s.Type == dns.TypeSVCB || s.Type == dns.TypeHTTPS
+	done := w.added[:0]
+	for p, i := s.Wire, 0; len(p) >= recordLen && len(done) < maxAdded; i++ {
+		data := p[recordLen:][:binary.BigEndian.Uint16(p[10:])]
+		p = p[recordLen+len(data):]
+		if len(data) <= skip {
+			continue
+		}
+		t := addedNode{s.node, w.ownerOf(s)}
+		ptr := s.ptr
+		alias := service && data[0] == 0 && data[1] == 0
+		if n := soundName(data[skip:]); n > 1 {
+			t, ptr = addedNode{w.host(s.zone, data[skip:]), data[skip:][:n]}, e.targetPtr(i)
+		} else if n == 0 || !service || alias {
+			continue // null MX (RFC 7505), "no such service" (RFC 2782, RFC 9460 2.5.1)
+		}
+		if t.node == zones.NoNode || containsNode(done, t) {
+			continue
+		}
+		done = append(done, t)
+		n, _ := w.putAddresses(s.zone, t.node, t.name, ptr)
+		count += n
+		if alias {
+			// RFC 9460 4.1: the target's own service records go along.
+			count += w.putOptional(s.zone, t.node, s.Type, t.name, ptr)
+			e.targets = 0 // they were of s, and are of this set now
+		}
+	}
+	clear(done)
+	return count
+}
+
+func containsNode(done []addedNode, t addedNode) bool {
+	for _, d := range done {
+		if d.node == t.node && equalNames(d.name, t.name) {
+			return true
+		}
+	}
+	return false
+}
+
+// host returns the node that answers for name within z, a wildcard's perhaps; NoNode outside, below a cut or a DNAME.
+func (w *Worker) host(z *zones.Zone, name []byte) zones.Node {
+	k := &w.other
+	if _, ok := k.Parse(name, 0); !ok {
+		return zones.NoNode
+	}
+	origin := z.Origin()
+	apex := origin.Labels()
+	if k.Labels() < apex || string(k.Wire(apex)) != origin.Wire() {
+		return zones.NoNode
+	}
+	f := z.Find(k)
+	switch {
+	case f.Kind != zones.KindNone:
+		return zones.NoNode
+	case f.Exact:
+		return f.Node
+	}
+	return z.Wildcard(f.Node)
+}
+
+// putAddresses writes the address sets of node, each whole or not at all.
+func (w *Worker) putAddresses(z *zones.Zone, node zones.Node, name []byte, ptr uint16) (count uint16, fits bool) {
+	fits = true
+	for _, typ := range [...]uint16{dns.TypeA, dns.TypeAAAA} {
+		set, ok := z.Set(node, typ)
+		if !ok {
+			continue
+		}
+		s := rrset{Set: set, ptr: ptr, owner: name}
+		if w.enc.put(&s) {
+			count += uint16(set.Count)
+		} else {
+			fits = false
+		}
+	}
+	return count, fits
+}
+
+// putOptional writes one more set if there is one and it fits.
+func (w *Worker) putOptional(z *zones.Zone, node zones.Node, typ uint16, name []byte, ptr uint16) (count uint16) {
+	set, ok := z.Set(node, typ)
+	s := rrset{Set: set, ptr: ptr, owner: name}
+	if !ok || !w.enc.put(&s) {
+		return 0
+	}
+	return uint16(set.Count)
+}
+
+// targetPtr returns a pointer to the target of record i of the set written last; 0 where its name has to be looked for.
+func (e *encoder) targetPtr(i int) uint16 {
+	if i < e.targets {
+		return e.target[i]
+	}
+	return 0
+}
+
+// ownerOf returns the owner's name in wire form.
+func (w *Worker) ownerOf(s *rrset) []byte {
+	if s.ptr != 0 {
+		return w.qname[s.ptr-questionPtr:]
+	}
+	return s.owner
+}
+
+// within says whether name is suffix or below it; both uncompressed.
+func within(name, suffix []byte) bool {
+	for len(name) > len(suffix) {
+		name = name[int(name[0])+1:]
+	}
+	return equalNames(name, suffix)
+}

@@ -1,0 +1,329 @@
+package resolver
+
+import (
+	"encoding/binary"
+
+	"github.com/miekg/dns"
+
+	"github.com/mangrove-dns/mangrove/zones"
+)
+
+// Transport is how a query came; it decides how large an answer may be.
+type Transport uint8
+
+const (
+	// UDP answers are as large as both sides agreed, and have TC set when that is not enough.
+	UDP Transport = iota
+	// TCP answers may fill a message.
+	TCP
+)
+
+// Identity is what a server says about itself. Empty values are not told to anybody.
+type Identity struct {
+	Version string // version.bind, version.server (CH TXT)
+	Name    string // id.server, hostname.bind (CH TXT, RFC 4892)
+	NSID    string // RFC 5001, raw octets
+}
+
+// Policy is what a worker needs to know beyond the zones.
+type Policy struct {
+	MaxUDPSize int // largest UDP answer and the payload size that we announce; 1232 if 0, 512 at least
+	Identity   Identity
+	KeepAlive  uint16 // TCP idle time to announce (RFC 7828), in units of 100 ms; 0 announces none
+}
+
+// Outcome says what became of a query.
+type Outcome struct {
+	Rcode     int
+	Truncated bool
+	// Rare: the query asks for what Answer leaves to others (UPDATE, NOTIFY, a transfer, TSIG); the answer is
+	// the refusal that stands where nobody takes it.
+	Rare bool
+}
+
+// Worker answers one query after the other. It is not safe for concurrent use: one worker for each goroutine that
+// answers. It is some kilobytes of buffers, which it uses again and again.
+type Worker struct {
+	policy  Policy
+	req     request
+	res     Response
+	enc     encoder
+	via     Transport
+	qname   []byte // the question's name as it came
+	current []byte // the name that is looked for: the question's, then each CNAME's target
+	first   bool   // current is the question's name
+	key     zones.Key
+	other   zones.Key // targets of MX, SRV and the like; the name of a TSIG key
+	added   [maxAdded]addedNode
+	tsig    []byte // the TSIG record to go behind everything; empty for none
+	scratch []byte // records made for one answer: CNAMEs from DNAMEs, CH TXT; never grown
+}
+
+// NewWorker returns a worker.
+func NewWorker(p Policy) *Worker {
+	if p.MaxUDPSize == 0 {
+		p.MaxUDPSize = 1232
+	}
+	p.MaxUDPSize = min(max(p.MaxUDPSize, minPayload), maxMessage)
+	return &Worker{policy: p, scratch: make([]byte, 0, maxSteps*(recordLen+maxName))}
+}
+
+// Answer returns the answer to query from the zones of cat, written into out, which has room for
+// 65535 octets on TCP, MaxUDPSize on UDP; nil where nothing may be answered: to responses and to what is shorter than a header.
+// It keeps neither query nor cat. It never allocates and never waits.
+func (w *Worker) Answer(cat *zones.Catalog, query []byte, via Transport, out []byte) ([]byte, Outcome) {
+	if len(query) < headerLen || query[2]&0x80 != 0 {
+		return nil, Outcome{}
+	}
+	w.via = via
+	rcode := w.req.parse(query, &w.key)
+	q := &w.req
+	if q.question {
+		w.qname = query[headerLen : q.end-4]
+		w.current, w.first = w.qname, true
+	}
+	rare := false
+	switch {
+	case q.opcode != dns.OpcodeQuery && q.opcode != dns.OpcodeNotify && q.opcode != dns.OpcodeUpdate:
+		// Whatever stands in the message: its form is not ours to judge.
+		w.refuse(dns.RcodeNotImplemented, dns.ExtendedErrorCodeNotSupported)
+	case rcode != dns.RcodeSuccess:
+		w.res.Rcode = rcode
+	case q.edns && q.version > 0:
+		w.res.Rcode = dns.RcodeBadVers // RFC 6891 6.1.3
+	case q.opcode != dns.OpcodeQuery:
+		rare = true
+		w.refuse(dns.RcodeNotImplemented, dns.ExtendedErrorCodeNotSupported)
+	case q.tsig != 0:
+		rare = true
+		w.res.Rcode = dns.RcodeNotAuth
+		if w.tsig = w.badKey(query, q.tsig); w.tsig == nil {
+			w.res.Rcode = dns.RcodeFormatError
+		}
+	default:
+		rare = w.question(cat)
+	}
+	answer := w.encode(query, out)
+	o := Outcome{Rcode: w.res.Rcode, Truncated: w.enc.truncated, Rare: rare}
+	w.res.clear()
+	w.current, w.qname, w.tsig, w.scratch = nil, nil, nil, w.scratch[:0]
+	return answer, o
+}
+
+// refuse makes the response one without content.
+func (w *Worker) refuse(rcode int, extended uint16) {
+	w.res.Rcode, w.res.Extended = rcode, extended
+}
+
+// question answers a sound question of opcode QUERY, or says that it is one of the rare ones.
+func (w *Worker) question(cat *zones.Catalog) (rare bool) {
+	switch q := &w.req; {
+	case q.qclass == dns.ClassCHAOS:
+		w.chaos()
+	case q.qclass != dns.ClassINET:
+		w.refuse(dns.RcodeRefused, dns.ExtendedErrorCodeNotAuthoritative)
+	case q.qtype < firstMetaType && q.qtype != dns.TypeOPT || q.qtype > lastMetaType || q.qtype == dns.TypeANY:
+		w.decide(cat)
+	case q.qtype == dns.TypeAXFR || q.qtype == dns.TypeIXFR:
+		// Not ours or not allowed: to those who may not have it, both look alike.
+		w.refuse(dns.RcodeRefused, dns.ExtendedErrorCodeProhibited)
+		return true
+	case q.qtype == dns.TypeMAILA || q.qtype == dns.TypeMAILB:
+		w.refuse(dns.RcodeNotImplemented, dns.ExtendedErrorCodeNotSupported)
+	case q.qtype == typeNXNAME:
+		w.refuse(dns.RcodeFormatError, extendedInvalidQueryType) // RFC 9824 3.5
+	default:
+		w.res.Rcode = dns.RcodeFormatError
+	}
+	return false
+}
+
+// decide fills in the response to a question of class IN, by the steps of RFC 1034 4.3.2.
+func (w *Worker) decide(cat *zones.Catalog) {
+	for step := 0; step < maxSteps; step++ {
+		// 2. The nearest zone. Behind a CNAME that leads out of our zones, the resolver goes on.
+		z := w.zone(cat)
+		if z == nil {
+			if step == 0 {
+				w.refuse(dns.RcodeRefused, dns.ExtendedErrorCodeNotAuthoritative)
+			}
+			return
+		}
+		// 3. Down, label by label. Find did it: what it says of a cut or a DNAME comes before the rest.
+		f := z.Find(&w.key)
+		if f.Kind == zones.KindCut && !w.parentSide(&f) {
+			w.refer(z, &f, step) // 3b
+			return
+		}
+		w.res.Authoritative = true
+		if f.Kind == zones.KindDNAME {
+			if !w.substitute(z, &f) { // 3c, as RFC 6672 3.2 has it
+				return
+			}
+			continue
+		}
+		node := f.Node
+		if !f.Exact {
+			// 3c. RFC 4592 3.3.1: the source of synthesis is the wildcard below the closest encloser, or none.
+			if node = z.Wildcard(f.Node); node == zones.NoNode {
+				w.deny(z, dns.RcodeNameError)
+				return
+			}
+		}
+		// 3a.
+		if !w.match(z, node) {
+			return
+		}
+	}
+}
+
+// zone returns the nearest zone above the current name. For DS at an apex that is the parent's, where we
+// serve it and it delegates the name (RFC 4035 3.1.4.1).
+func (w *Worker) zone(cat *zones.Catalog) *zones.Zone {
+	k := &w.key
+	z := cat.Find(k, k.Labels())
+	if w.req.qtype != dns.TypeDS || z == nil || k.Labels() == 0 || len(z.Origin().Wire()) != len(w.current) {
+		return z
+	}
+	if parent := cat.Find(k, k.Labels()-1); parent != nil && parent.Find(k).Kind == zones.KindCut {
+		return parent
+	}
+	return z
+}
+
+// parentSide says that the question is for DS at the cut itself: the one type whose data at a cut are the parent's.
+func (w *Worker) parentSide(f *zones.Found) bool {
+	return w.req.qtype == dns.TypeDS && f.Exact && f.CoverLabels == f.Labels
+}
+
+// match answers from the records of node, which may be a wildcard's. True: a CNAME leads on to w.current.
+func (w *Worker) match(z *zones.Zone, node zones.Node) (more bool) {
+	qtype := w.req.qtype
+	if qtype == dns.TypeANY {
+		w.any(z, node)
+		return false
+	}
+	if set, ok := z.Set(node, qtype); ok {
+		w.res.addAnswer(w.here(z, node, set))
+		return false
+	}
+	set, ok := z.Set(node, dns.TypeCNAME)
+	if !ok {
+		w.deny(z, dns.RcodeSuccess)
+		return false
+	}
+	w.res.addAnswer(w.here(z, node, set))
+	return w.follow(set.Wire[recordLen:])
+}
+
+// any answers QTYPE ANY (RFC 8482 4.1): over UDP one RRset will do, so that nobody gains by reflecting it.
+func (w *Worker) any(z *zones.Zone, node zones.Node) {
+	set, ok := z.Sets(node, 0)
+	if !ok {
+		w.deny(z, dns.RcodeSuccess)
+		return
+	}
+	s := w.here(z, node, set)
+	s.every = w.via != UDP
+	w.res.addAnswer(s)
+}
+
+// follow makes target, a sound name in wire form, the current name. False: we have been there.
+func (w *Worker) follow(target []byte) bool {
+	end, ok := w.key.Parse(target, 0)
+	if !ok {
+		return false
+	}
+	w.current, w.first = target[:end], false
+	for i := range w.res.answer[:w.res.answers] {
+		s := &w.res.answer[i]
+		owner := s.owner
+		if s.ptr != 0 {
+			owner = w.qname[s.ptr-questionPtr:]
+		}
+		if s.Type == dns.TypeCNAME && equalNames(owner, w.current) {
+			return false
+		}
+	}
+	return true
+}
+
+// substitute answers from a DNAME above the current name, and follows it (RFC 6672 3.2). False: that is all.
+func (w *Worker) substitute(z *zones.Zone, f *zones.Found) (more bool) {
+	set, ok := z.Set(f.Cover, dns.TypeDNAME)
+	if !ok {
+		return false
+	}
+	prefix := w.key.Offset(f.CoverLabels)
+	if !w.res.has(z, f.Cover, dns.TypeDNAME) {
+		w.res.addAnswer(w.above(z, f.Cover, set, prefix))
+	}
+	target := set.Wire[recordLen:]
+	if prefix+len(target) > maxName {
+		w.res.Rcode = dns.RcodeYXDomain
+		return false
+	}
+	// 3.1: the CNAME has the DNAME's TTL. QTYPE CNAME asks for just this record.
+	cname := w.synthesise(dns.TypeCNAME, dns.ClassINET, set.TTL, w.current[:prefix], target)
+	w.res.addAnswer(w.here(nil, zones.NoNode, cname))
+	if w.req.qtype == dns.TypeCNAME || w.req.qtype == dns.TypeANY {
+		return false
+	}
+	return w.follow(cname.Wire[recordLen:])
+}
+
+// synthesise makes a set of one record in the scratch buffer, which has room for one of them a step.
+func (w *Worker) synthesise(typ, class uint16, ttl uint32, data ...[]byte) zones.Set {
+	start := len(w.scratch)
+	b := binary.BigEndian.AppendUint16(w.scratch, questionPtr)
+	b = binary.BigEndian.AppendUint16(b, typ)
+	b = binary.BigEndian.AppendUint16(b, class)
+	b = binary.BigEndian.AppendUint32(b, ttl)
+	b = append(b, 0, 0)
+	for _, d := range data {
+		b = append(b, d...)
+	}
+	binary.BigEndian.PutUint16(b[start+recordLen-2:], uint16(len(b)-start-recordLen))
+	w.scratch = b
+	return zones.Set{Type: typ, Count: 1, TTL: ttl, Wire: b[start:]}
+}
+
+// deny answers that there is no such name or, with RcodeSuccess, no such type (RFC 2308 2).
+func (w *Worker) deny(z *zones.Zone, rcode int) {
+	soa, ok := z.NegativeSOA()
+	if !ok {
+		// Nothing can be denied in the name of a zone without SOA. Loading refuses them; this is for those who did not ask it.
+		w.res.Rcode, w.res.Authoritative = dns.RcodeServerFailure, false
+		return
+	}
+	w.res.Rcode = rcode
+	w.res.addAuthority(w.above(z, zones.NoNode, soa, len(w.current)-len(z.Origin().Wire())))
+}
+
+// refer sends the resolver down to the servers of the cut (RFC 1034 4.3.2 step 3b).
+func (w *Worker) refer(z *zones.Zone, f *zones.Found, step int) {
+	ns, ok := z.Set(f.Cover, dns.TypeNS)
+	if !ok {
+		return
+	}
+	// AA speaks for the first owner in the answer section (RFC 1035 4.1.1), which is ours behind a CNAME.
+	w.res.Authoritative = step > 0
+	w.res.referral = true
+	w.res.addAuthority(w.above(z, f.Cover, ns, w.key.Offset(f.CoverLabels)))
+}
+
+// here is set with the current name as owner.
+func (w *Worker) here(z *zones.Zone, node zones.Node, set zones.Set) rrset {
+	return w.above(z, node, set, 0)
+}
+
+// above is set with the current name less its first off octets as owner.
+func (w *Worker) above(z *zones.Zone, node zones.Node, set zones.Set, off int) rrset {
+	s := rrset{Set: set, zone: z, node: node}
+	if w.first {
+		s.ptr = questionPtr + uint16(off)
+	} else {
+		s.owner = w.current[off:]
+	}
+	return s
+}

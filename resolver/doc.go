@@ -1,0 +1,44 @@
+// Package resolver is the authoritative server: a question comes in as bytes, the answer goes out as bytes.
+//
+// # Answering
+//
+// [Worker.Answer] is the one path for every transport. It allocates nothing, takes no lock, and asks nobody: the
+// catalog that it is given is immutable, and everything else lies in the worker's own buffers.
+//
+//	query ─► request.parse ─► Worker.decide ─────────► Response ─► encoder ─► answer
+//	         header,          RFC 1034 4.3.2,          which       names compressed,
+//	         question, OPT    one turn a CNAME/DNAME   RRsets      nothing cut in half
+//
+// A Response is a plain value: the code, the flags, and for each section which RRsets of which zone, with what owner.
+// Deciding knows no sizes, encoding knows no DNS tree; the two meet in the additional section alone, where an address
+// that a referral cannot do without is told from one that is added when there is room.
+//
+// Promised, and held by tests beside the code:
+//   - RFC 1034 4.3.2 and RFC 4592: exact names, empty non-terminals, wildcards, delegations. RFC 2308: the SOA of a
+//     negative answer carries the lower of its TTL and MINIMUM, also behind a CNAME.
+//   - CNAME and DNAME (RFC 6672) are followed through all the zones served, at most 16 steps. A loop ends with what was
+//     collected. No RRset stands twice in an answer.
+//   - RFC 9471: an answer that lacks in-domain glue is truncated; sibling glue is added when it fits.
+//   - DS at a cut comes from the parent (RFC 4035 3.1.4.1) where the parent is served.
+//   - RFC 6891: EDNS only to those who speak it, and then in every reply. UDP answers keep the size that both agreed
+//     on; a truncated answer holds whole RRsets only.
+//   - RFC 8482: QTYPE ANY over UDP is one RRset; over TCP all of them.
+//   - Nothing with QR=1 is answered, nothing shorter than a header, and no packet ends the process.
+//
+// Answers are minimal: no NS set in the authority section of a positive answer. The address that a record points
+// at is added from the same zone alone.
+//
+// # Serving
+//
+// [Server] owns the sockets: [Server.Listen] binds, [Server.Run] serves until its context ends. Each UDP socket has
+// one worker, its buffers set up once and never moved, its counters on cache lines of their own; a TCP connection
+// borrows a worker while there is something to answer. The TCP listener of an address is bound first and without
+// SO_REUSEPORT, so that two servers never share a port in silence.
+//
+// # Left to others
+//
+// What is rare, and what changes something, goes to [Options.Rare]: UPDATE, NOTIFY, transfers, TSIG. Without it such
+// requests are refused. Health checks add nothing to a query: a withdrawn record is not in the catalog. DNSSEC
+// records are answered when asked for by type; signatures and proofs of denial are not added.
+// DNS cookies (RFC 7873) are ignored, so a request without question is FORMERR, cookie or not.
+package resolver

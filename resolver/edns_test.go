@@ -1,0 +1,166 @@
+package resolver
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/miekg/dns"
+)
+
+// RFC 6891.
+func TestEDNS(t *testing.T) {
+	const a = "NOERROR aa\nan ns.example. 300 A 192.0.2.53"
+	run(t, headerCatalog(t), Policy{KeepAlive: 100}, []asked{
+		// only to those who speak it
+		{"ns.example. A", a},
+		{"ns.example. A +edns", a + "\nopt 1232"},
+		{"ns.example. A +dnssec", a + "\nopt 1232 do"},
+		{"ns.example. A +edns +tcp", a + "\nopt 1232"},
+		// in errors too
+		{"elsewhere. A +dnssec", "REFUSED\nopt 1232 do ede=20"},
+		{"x.example. A +edns", "NXDOMAIN aa\n" + headerSOA + "\nopt 1232"},
+		// 6.1.3: another version gets no answer, and ours
+		{"ns.example. A +edns=1", "BADVERS\nopt 1232"},
+		{"ns.example. A +edns=255 +dnssec", "BADVERS\nopt 1232 do"},
+		{"elsewhere. A +edns=1", "BADVERS\nopt 1232"},
+		// unknown options are ignored and not echoed
+		{"ns.example. A +option=65001", a + "\nopt 1232"},
+		{"ns.example. A +option=8", a + "\nopt 1232"},
+		{"ns.example. A +option=100 +edns=1", "BADVERS\nopt 1232"},
+		// RFC 7828: over TCP alone
+		{"ns.example. A +keepalive", a + "\nopt 1232"},
+		{"ns.example. A +keepalive +tcp", a + "\nopt 1232 keepalive=100"},
+	})
+}
+
+func TestOPTPackets(t *testing.T) {
+	const (
+		ok     = "NOERROR aa\nan ns.example. 300 A 192.0.2.53\nopt 1232"
+		query  = "0001 0000 0001 0000 0000 0001" + rawQ
+		header = "00 0029 0400 00 00 0000"
+	)
+	cat := headerCatalog(t)
+	w := NewWorker(Policy{Identity: Identity{NSID: "x"}})
+	for _, c := range []raw{
+		{"sound", query + rawOPT, ok},
+		{"two", "0001 0000 0001 0000 0000 0002" + rawQ + rawOPT + rawOPT, "FORMERR\nopt 1232"},
+		{"with a name", query + "01 61 00 0029 0400 00 00 0000 0000", "FORMERR"},
+		{"with a pointer to the root", query + "c016 0029 0400 00 00 0000 0000", "FORMERR"},
+		{"in the answer section", "0001 0000 0001 0001 0000 0000" + rawQ + rawOPT, "FORMERR"},
+		{"in the authority section", "0001 0000 0001 0000 0001 0000" + rawQ + rawOPT, "FORMERR"},
+		{"behind another record", "0001 0000 0001 0000 0000 0002" + rawQ + "c00c 0001 0001 00000000 0004 7f000001" + rawOPT, ok},
+		{"before another record", "0001 0000 0001 0000 0000 0002" + rawQ + rawOPT + "c00c 0001 0001 00000000 0004 7f000001", ok},
+		{"an extended rcode", query + "00 0029 0400 ff 00 0000 0000", ok},
+		{"unknown flags", query + "00 0029 0400 00 00 7fff 0000", ok},
+		{"size 0", query + "00 0029 0000 00 00 0000 0000", ok},
+		{"size 65535", query + "00 0029 ffff 00 00 0000 0000", ok},
+		{"an option", query + header + "0008 fde9 0004 01020304", ok},
+		{"an empty option", query + header + "0004 fde9 0000", ok},
+		{"NSID with content", query + header + "0006 0003 0002 7879", ok + " nsid=78"},
+		{"an option that ends early", query + header + "0008 fde9 0005 01020304", "FORMERR\nopt 1232"},
+		{"half an option header", query + header + "0003 fde900", "FORMERR\nopt 1232"},
+		{"options longer than the message", query + header + "0009 fde9 0004 01020304", "FORMERR"},
+		{"version 1 and options that end early", query + "00 0029 0400 00 01 0000 0003 fde900", "FORMERR\nopt 1232"},
+		{"trailing octet", query + rawOPT + "00", "FORMERR\nopt 1232"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if got, want := render(send(t, w, cat, unhex(t, c.query), UDP)), squeeze(c.want); got != want {
+				t.Errorf("got %q, want %q", got, want)
+			}
+		})
+	}
+}
+
+// The size of a UDP answer: what both sides agreed, 512 without EDNS and where the client says less.
+func TestUDPSize(t *testing.T) {
+	var zone strings.Builder
+	zone.WriteString("@ SOA ns hostmaster 1 2 3 4 60\n@ NS ns\n")
+	for n := 0; n < 2000; n += 7 {
+		// one record each, so that the answer is as long as the text allows
+		fmt.Fprintf(&zone, "t%d TXT", n)
+		for left := n; ; left -= 200 {
+			fmt.Fprintf(&zone, " %q", strings.Repeat("x", min(left, 200)))
+			if left <= 200 {
+				break
+			}
+		}
+		zone.WriteString("\n")
+	}
+	cat := parseCatalog(t, "example.", zone.String())
+	for _, c := range []struct{ client, server, want int }{
+		{0, 0, 512}, {100, 0, 512}, {511, 0, 512}, {512, 0, 512}, {513, 0, 513}, {1000, 0, 1000}, {1231, 0, 1231},
+		{1232, 0, 1232}, {1233, 0, 1232}, {4096, 0, 1232}, {65535, 0, 1232}, {65535, 1400, 1400}, {1400, 100, 512},
+	} {
+		w := NewWorker(Policy{MaxUDPSize: c.server})
+		largest := 0
+		for n := 0; n < 2000; n += 7 {
+			q := parseQuery(t, fmt.Sprintf("t%d.example. TXT", n))
+			if c.client != 0 {
+				withOPT(q.msg).SetUDPSize(uint16(c.client))
+			}
+			wire := pack(t, q.msg)
+			m := send(t, w, cat, wire, UDP)
+			whole := send(t, w, cat, wire, TCP)
+			got, _ := w.Answer(cat, wire, UDP, make([]byte, 65535))
+			full, _ := w.Answer(cat, wire, TCP, make([]byte, 65535))
+			size := len(full)
+			largest = max(largest, len(got))
+			if fits := size <= c.want; fits == m.Truncated || fits && len(m.Answer) != len(whole.Answer) || !fits && len(m.Answer) != 0 {
+				t.Fatalf("client %d, server %d: an answer of %d octets: TC=%v and %d records", c.client, c.server, size, m.Truncated, len(m.Answer))
+			}
+		}
+		if largest > c.want || largest < c.want-12 {
+			t.Errorf("client %d, server %d: largest answer %d, want nearly %d", c.client, c.server, largest, c.want)
+		}
+	}
+}
+
+// An answering OPT's place is reserved: it is in every truncated answer.
+func TestTruncatedAnswersHaveOPT(t *testing.T) {
+	var zone strings.Builder
+	zone.WriteString("@ SOA ns hostmaster 1 2 3 4 60\n@ NS ns\n")
+	for i := range 200 {
+		fmt.Fprintf(&zone, "many A 192.0.2.%d\n", i)
+	}
+	run(t, parseCatalog(t, "example.", zone.String()), Policy{Identity: Identity{NSID: "x"}}, []asked{
+		{"many.example. A", "NOERROR aa tc"},
+		{"many.example. A +edns", "NOERROR aa tc\nopt 1232"},
+		{"many.example. A +dnssec +nsid", "NOERROR aa tc\nopt 1232 do nsid=78"},
+	})
+}
+
+// TSIG: without keys every key is unknown (RFC 8945 5.2.1): NOTAUTH, BADKEY, unsigned, and EDNS before it.
+func TestTSIGWithoutKeys(t *testing.T) {
+	cat := headerCatalog(t)
+	w := NewWorker(Policy{})
+	m := new(dns.Msg)
+	m.SetQuestion("ns.example.", dns.TypeA)
+	m.RecursionDesired = false
+	m.SetEdns0(1232, false)
+	m.SetTsig("Key.Example.", dns.HmacSHA256, 300, 1700000000)
+	wire, _, err := dns.TsigGenerate(m, "c2VjcmV0", "", false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := send(t, w, cat, wire, UDP)
+	tsig := got.IsTsig()
+	if got.Rcode != dns.RcodeNotAuth || len(got.Answer) != 0 || got.IsEdns0() == nil || tsig == nil {
+		t.Fatalf("got\n%v", got)
+	}
+	if tsig.Error != dns.RcodeBadKey || tsig.MACSize != 0 || tsig.Hdr.Name != "key.example." || tsig.Algorithm != dns.HmacSHA256 ||
+		tsig.TimeSigned != 1700000000 || tsig.Fudge != 300 || tsig.OrigId != m.Id || tsig.Hdr.Class != dns.ClassANY || tsig.Hdr.Ttl != 0 {
+		t.Errorf("got %v", tsig)
+	}
+	for cut := len(wire) - 1; cut > len(wire)-40; cut-- {
+		if m := send(t, w, cat, wire[:cut], UDP); m.Rcode != dns.RcodeFormatError {
+			t.Errorf("cut to %d of %d octets: %s", cut, len(wire), dns.RcodeToString[m.Rcode])
+		}
+	}
+	// not the last record
+	m.SetTsig("Key.Example.", dns.HmacSHA256, 300, 1700000000)
+	m.Extra = append(m.Extra, &dns.A{Hdr: dns.RR_Header{Name: ".", Rrtype: dns.TypeA, Class: dns.ClassINET}, A: []byte{127, 0, 0, 1}})
+	if got := send(t, w, cat, pack(t, m), UDP); got.Rcode != dns.RcodeFormatError {
+		t.Errorf("TSIG before another record: %s", dns.RcodeToString[got.Rcode])
+	}
+}

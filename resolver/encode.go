@@ -1,0 +1,323 @@
+package resolver
+
+import (
+	"encoding/binary"
+
+	"github.com/miekg/dns"
+
+	"github.com/mangrove-dns/mangrove/zones"
+)
+
+// recordLen is what stands before the data of a record with a compressed owner: pointer, type, class, TTL, length.
+const recordLen = 12
+
+// maxTargets is for how many records of a set the place of their target in the message is remembered. The owners of
+// further addresses are found as any other name is.
+const maxTargets = 64
+
+// encoder writes one message. All its memory is the worker's.
+type encoder struct {
+	msg       []byte // the whole of it, as far as this answer may go
+	n         int    // octets written
+	truncated bool
+	names     names
+	primed    bool // names holds the question's
+	question  int  // length of the question's name, 0 without one
+	target    [maxTargets]uint16
+	targets   int // how many records of the set written last have their target's place in target; 0 means "not there"
+}
+
+// encode writes the response to query into out.
+func (w *Worker) encode(query, out []byte) []byte {
+	q, r, e := &w.req, &w.res, &w.enc
+	limit := min(len(out), maxMessage)
+	if w.via == UDP {
+		limit = min(limit, q.size, w.policy.MaxUDPSize)
+	}
+	tail := w.tailLen()
+	e.begin(out[:max(limit-tail, 0)], query[:q.end])
+	if q.question {
+		e.question = q.end - 4 - headerLen
+	}
+	var counts [3]uint16
+	counts[0] = e.section(r.answer[:r.answers])
+	counts[1] = e.section(r.authority[:r.authorities])
+	if !e.truncated {
+		counts[2] = w.additional()
+	}
+	msg := out[:e.n+tail]
+	counts[2] += w.putTail(msg, e.n)
+
+	// The header: ID, opcode, RD and CD are the query's (RFC 1035 4.1.1, RFC 4035 3.1.6), RA, Z and AD are clear.
+	flags := binary.BigEndian.Uint16(query[2:])&0x7910 | 1<<15 | uint16(r.Rcode&15)
+	if r.Authoritative {
+		flags |= 1 << 10
+	}
+	if e.truncated {
+		flags |= 1 << 9
+	}
+	binary.BigEndian.PutUint16(msg[2:], flags)
+	questions := uint16(0)
+	if q.question {
+		questions = 1
+	}
+	binary.BigEndian.PutUint16(msg[4:], questions)
+	binary.BigEndian.PutUint16(msg[6:], counts[0])
+	binary.BigEndian.PutUint16(msg[8:], counts[1])
+	binary.BigEndian.PutUint16(msg[10:], counts[2])
+	e.msg = nil
+	return msg
+}
+
+// begin starts a message with head, a header and a question, which fit in any buffer that Answer is given.
+func (e *encoder) begin(msg, head []byte) {
+	e.msg, e.n = msg, copy(msg, head)
+	e.truncated, e.primed = false, false
+	e.names.count, e.targets, e.question = 0, 0, 0
+}
+
+// section writes RRsets that the answer needs. The first that does not fit ends the message (RFC 2181 9).
+func (e *encoder) section(sets []rrset) (count uint16) {
+	for i := range sets {
+		if e.truncated {
+			break
+		}
+		s := &sets[i]
+		if s.every {
+			count += e.every(s)
+			continue
+		}
+		if !e.put(s) {
+			e.truncated = true
+			break
+		}
+		count += uint16(s.Count)
+	}
+	return count
+}
+
+// every writes all RRsets of a node.
+func (e *encoder) every(s *rrset) (count uint16) {
+	one := *s
+	for i := 0; ; i++ {
+		var ok bool
+		if one.Set, ok = s.zone.Sets(s.node, i); !ok {
+			return count
+		}
+		if !e.put(&one) {
+			e.truncated = true
+			return count
+		}
+		count += uint16(one.Count)
+	}
+}
+
+// put writes one RRset, or nothing of it where it does not fit.
+func (e *encoder) put(s *rrset) (fits bool) {
+	layout := layoutOf(s.Type)
+	ptr := s.ptr
+	if ptr == 0 {
+		ptr = e.pointerTo(s.owner)
+	}
+	if layout.kind == opaque && ptr != 0 {
+		return e.copySet(&s.Set, ptr)
+	}
+	return e.putRecords(s, ptr, layout)
+}
+
+// copySet writes a set whose data hold no names: it goes out as it lies in the zone, with its owner's pointer patched.
+func (e *encoder) copySet(s *zones.Set, ptr uint16) (fits bool) {
+	start := e.n
+	if len(e.msg)-start < len(s.Wire) {
+		return false
+	}
+	e.n += copy(e.msg[start:], s.Wire)
+	if ptr == questionPtr {
+		return true
+	}
+	for p := e.msg[start:e.n]; len(p) >= recordLen; {
+		p[0], p[1] = byte(ptr>>8), byte(ptr)
+		p = p[recordLen+int(binary.BigEndian.Uint16(p[10:])):]
+	}
+	return true
+}
+
+// putRecords writes a set record by record: the names in the data are compressed where their type allows it, and
+// where they stand is remembered. ptr is 0 where the owner has to be written out.
+func (e *encoder) putRecords(s *rrset, ptr uint16, layout layout) (fits bool) {
+	e.prime()
+	start, names := e.n, e.names.count
+	e.targets = 0
+	for p, i := s.Wire, 0; len(p) >= recordLen; i++ {
+		data := p[recordLen:][:binary.BigEndian.Uint16(p[10:])]
+		if !e.putRecord(s.owner, ptr, p[2:10], data, layout, i) {
+			e.n, e.names.count, e.targets = start, names, 0
+			return false
+		}
+		if ptr == 0 {
+			ptr = e.pointerTo(s.owner)
+		}
+		p = p[recordLen+len(data):]
+	}
+	return true
+}
+
+// putRecord writes one record; fixed is its type, class and TTL.
+func (e *encoder) putRecord(owner []byte, ptr uint16, fixed, data []byte, layout layout, i int) (fits bool) {
+	if ptr != 0 {
+		if !e.putPointer(ptr) {
+			return false
+		}
+	} else if _, fits := e.putName(owner); !fits {
+		return false
+	}
+	if len(e.msg)-e.n < len(fixed)+2 {
+		return false
+	}
+	e.n += copy(e.msg[e.n:], fixed)
+	length := e.n
+	e.n += 2
+	if !e.putData(data, layout, i) {
+		return false
+	}
+	binary.BigEndian.PutUint16(e.msg[length:], uint16(e.n-length-2))
+	return true
+}
+
+// putData writes the data of record i.
+func (e *encoder) putData(data []byte, layout layout, i int) (fits bool) {
+	at := 0 // where the target stands
+	if len(data) >= layout.skip {
+		if !e.putBytes(data[:layout.skip]) {
+			return false
+		}
+		data = data[layout.skip:]
+		for range layout.names {
+			n := soundName(data)
+			if n == 0 {
+				break // not what the type demands: the rest goes out as it is
+			}
+			if layout.kind == compressed {
+				ptr, fits := e.putName(data[:n])
+				if !fits {
+					return false
+				}
+				at = int(ptr)
+			} else {
+				start := e.n
+				known, _ := e.names.find(e.msg, data[:n])
+				if !e.putBytes(data[:n]) {
+					return false
+				}
+				e.names.add(data[:n], start, known)
+				at = int(pointerAt(start, n-1))
+			}
+			data = data[n:]
+		}
+	}
+	if i < maxTargets && layout.kind != opaque {
+		e.target[i] = uint16(at)
+		e.targets = i + 1
+	}
+	return e.putBytes(data)
+}
+
+// putName writes name, compressed, and returns a pointer to where it stands, 0 where no pointer can reach it.
+func (e *encoder) putName(name []byte) (ptr uint16, fits bool) {
+	known, at := e.names.find(e.msg, name)
+	if at == 0 {
+		start := e.n
+		if !e.putBytes(name) {
+			return 0, false
+		}
+		e.names.add(name, start, known)
+		return pointerAt(start, known), true
+	}
+	if known == 0 {
+		return pointer | at, e.putPointer(pointer | at)
+	}
+	start := e.n
+	if !e.putBytes(name[:known]) || !e.putPointer(pointer|at) {
+		return 0, false
+	}
+	e.names.add(name, start, known)
+	return pointerAt(start, known), true
+}
+
+// pointerAt points at a name with own labels written at off, 0 if it is the root or out of reach.
+func pointerAt(off, own int) uint16 {
+	if own == 0 || off > maxPointable {
+		return 0
+	}
+	return pointer | uint16(off)
+}
+
+// pointerTo returns a pointer to name if the whole of it stands in the message.
+func (e *encoder) pointerTo(name []byte) uint16 {
+	e.prime()
+	if known, at := e.names.find(e.msg, name); known == 0 && at != 0 {
+		return pointer | at
+	}
+	return 0
+}
+
+// prime makes the question's name known. Answers without names in their data never need it.
+func (e *encoder) prime() {
+	if e.primed {
+		return
+	}
+	e.primed = true
+	if e.question > 0 {
+		e.names.add(e.msg[headerLen:headerLen+e.question], headerLen, e.question-1)
+	}
+}
+
+func (e *encoder) putPointer(ptr uint16) (fits bool) {
+	if len(e.msg)-e.n < 2 {
+		return false
+	}
+	binary.BigEndian.PutUint16(e.msg[e.n:], ptr)
+	e.n += 2
+	return true
+}
+
+func (e *encoder) putBytes(b []byte) (fits bool) {
+	if len(e.msg)-e.n < len(b) {
+		return false
+	}
+	e.n += copy(e.msg[e.n:], b)
+	return true
+}
+
+// layout says where in a type's data names stand: names of them behind skip octets.
+type layout struct {
+	kind        layoutKind
+	skip, names int
+}
+
+type layoutKind uint8
+
+const (
+	// opaque: no name, or none that anybody needs to find.
+	opaque layoutKind = iota
+	// compressed: of RFC 1035, the only types whose names may be compressed (RFC 3597 4).
+	compressed
+	// target: the name stays as it is (RFC 2782), but later owners may point at it.
+	target
+)
+
+func layoutOf(typ uint16) layout {
+	switch typ {
+	case dns.TypeNS, dns.TypeCNAME, dns.TypePTR, dns.TypeMB, dns.TypeMD, dns.TypeMF, dns.TypeMG, dns.TypeMR:
+		return layout{compressed, 0, 1}
+	case dns.TypeSOA, dns.TypeMINFO:
+		return layout{compressed, 0, 2}
+	case dns.TypeMX:
+		return layout{compressed, 2, 1}
+	case dns.TypeSRV:
+		return layout{target, 6, 1}
+	case dns.TypeSVCB, dns.TypeHTTPS:
+		return layout{target, 2, 1}
+	}
+	return layout{}
+}

@@ -1,0 +1,69 @@
+package resolver
+
+import (
+	"context"
+	"encoding/hex"
+	"fmt"
+	"runtime/debug"
+	"time"
+
+	"github.com/miekg/dns"
+)
+
+// panicInterval is how often a panic in answering is logged: the packet that causes it may come a million times.
+const panicInterval = time.Minute
+
+// answer is Worker.Answer for packets from anybody: a panic costs that packet its answer, and nothing else.
+func (s *Server) answer(w *Worker, query []byte, via Transport, out []byte, c *counters) (msg []byte, o Outcome) {
+	defer func() {
+		if p := recover(); p != nil {
+			s.reportPanic(p, query, c)
+			msg, o = w.fail(query, via, out), Outcome{Rcode: dns.RcodeServerFailure}
+		}
+	}()
+	return w.Answer(s.opts.Catalog(), query, via, out)
+}
+
+// callRare is Options.Rare with the same guard.
+func (s *Server) callRare(ctx context.Context, q Request, send func([]byte) error, c *counters) (handled bool) {
+	defer func() {
+		if p := recover(); p != nil {
+			s.reportPanic(p, q.Msg, c)
+			handled = false
+		}
+	}()
+	return s.opts.Rare(ctx, q, send)
+}
+
+// reportPanic counts a panic, and logs it where none was for a minute.
+func (s *Server) reportPanic(p any, query []byte, c *counters) {
+	c.panics.Add(1)
+	now := s.now().UnixNano()
+	last := s.lastPanic.Load()
+	if last != 0 && now-last < int64(panicInterval) || !s.lastPanic.CompareAndSwap(last, now) {
+		return
+	}
+	s.log.Error("panic in answering: the client got SERVFAIL; please report this",
+		"panic", fmt.Sprint(p), "query", hex.EncodeToString(query), "stack", string(debug.Stack()))
+}
+
+// fail answers SERVFAIL from a worker that may be in any state.
+func (w *Worker) fail(query []byte, via Transport, out []byte) (msg []byte) {
+	*w = *NewWorker(w.policy)
+	if len(query) < headerLen || query[2]&0x80 != 0 {
+		return nil
+	}
+	defer func() {
+		if recover() != nil { // not even that
+			msg = append(out[:0], query[:4]...)
+			msg[2], msg[3] = query[2]&0x79|0x80, query[3]&0x10|dns.RcodeServerFailure
+			msg = append(msg, 0, 0, 0, 0, 0, 0, 0, 0)
+		}
+	}()
+	w.via = via
+	w.req.parse(query, &w.key)
+	w.res.Rcode = dns.RcodeServerFailure
+	msg = w.encode(query, out)
+	w.res.clear()
+	return msg
+}

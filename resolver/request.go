@@ -1,0 +1,161 @@
+package resolver
+
+import (
+	"encoding/binary"
+
+	"github.com/miekg/dns"
+
+	"github.com/mangrove-dns/mangrove/zones"
+)
+
+const (
+	headerLen     = 12
+	pointer       = 0xc000              // RFC 1035 4.1.4
+	questionPtr   = pointer | headerLen // the question's name
+	optionNSID    = 3                   // RFC 5001
+	optionAlive   = 11                  // RFC 7828
+	optionEDE     = 15                  // RFC 8914
+	minPayload    = 512                 // RFC 1035 4.2.1, RFC 6891 6.2.3
+	maxMessage    = 65535
+	typeNXNAME    = 128 // RFC 9824
+	firstMetaType = 128 // RFC 6895 3.1: 128 to 255 are Q and meta types
+	lastMetaType  = 255
+)
+
+// request is what a message says, as far as answering needs it.
+type request struct {
+	opcode    int
+	question  bool // there is one, and it is sound
+	end       int  // where the question ends; headerLen without one
+	qtype     uint16
+	qclass    uint16
+	edns      bool
+	do        bool
+	nsid      bool // the client asks for our identity
+	keepalive bool // the client asks how long a connection may idle
+	version   uint8
+	size      int // the client's UDP payload size, 512 at least
+	tsig      int // where the TSIG record starts, 0 without one
+}
+
+// parse reads msg, which has a header, into q and the question's name into key. It returns FORMERR where msg is not
+// what RFC 1035 and RFC 6891 demand; what was read until then stands in q, so that the error can be sent
+// in the form that the client understands.
+func (q *request) parse(msg []byte, key *zones.Key) (rcode int) {
+	*q = request{opcode: int(msg[2]>>3) & 15, end: headerLen, size: minPayload}
+	qd := binary.BigEndian.Uint16(msg[4:])
+	an := int(binary.BigEndian.Uint16(msg[6:]))
+	ns := int(binary.BigEndian.Uint16(msg[8:]))
+	ar := int(binary.BigEndian.Uint16(msg[10:]))
+
+	off := headerLen
+	if qd == 1 {
+		end, ok := key.Parse(msg, off)
+		if !ok || end+4 > len(msg) {
+			return dns.RcodeFormatError
+		}
+		q.qtype = binary.BigEndian.Uint16(msg[end:])
+		q.qclass = binary.BigEndian.Uint16(msg[end+2:])
+		off = end + 4
+		q.question, q.end = true, off
+	}
+	for range qd {
+		if q.question {
+			break
+		}
+		// More than one: an error, but what stands behind them says in which form to send it.
+		end, ok := skipName(msg, off)
+		if !ok || end+4 > len(msg) {
+			return dns.RcodeFormatError
+		}
+		off = end + 4
+	}
+
+	// An ordinary query has nothing in the answer section, and only an IXFR something in the authority section.
+	plain := q.opcode == dns.OpcodeQuery
+	strange := qd > 1 || plain && (an != 0 || ns > 1 || ns == 1 && q.qtype != dns.TypeIXFR)
+	for i := range an + ns + ar {
+		var ok bool
+		if off, ok = q.record(msg, off, i >= an+ns, i == an+ns+ar-1); !ok {
+			return dns.RcodeFormatError
+		}
+	}
+	if off != len(msg) || strange || plain && !q.question {
+		return dns.RcodeFormatError
+	}
+	return dns.RcodeSuccess
+}
+
+// record reads the record at off and returns where it ends.
+func (q *request) record(msg []byte, off int, additional, last bool) (end int, ok bool) {
+	start := off
+	off, ok = skipName(msg, off)
+	if !ok || off+10 > len(msg) {
+		return 0, false
+	}
+	typ := binary.BigEndian.Uint16(msg[off:])
+	end = off + 10 + int(binary.BigEndian.Uint16(msg[off+8:]))
+	if end > len(msg) {
+		return 0, false
+	}
+	switch typ {
+	case dns.TypeOPT:
+		// RFC 6891 6.1.1: in the additional section, once, owned by the root.
+		if !additional || q.edns || msg[start] != 0 {
+			return 0, false
+		}
+		return end, q.opt(msg[off:end])
+	case dns.TypeTSIG:
+		// RFC 8945 5.1: the last record of the additional section.
+		if !additional || !last {
+			return 0, false
+		}
+		q.tsig = start
+	}
+	return end, true
+}
+
+// skipName returns where the name at off ends. A pointer must lead back (RFC 1035 4.1.4: to a prior occurrence).
+func skipName(msg []byte, off int) (end int, ok bool) {
+	start := off
+	for off < len(msg) {
+		c := int(msg[off])
+		switch {
+		case c == 0:
+			return off + 1, true
+		case c < 64:
+			off += c + 1
+		case c >= 0xc0 && off+1 < len(msg):
+			to := (c&0x3f)<<8 | int(msg[off+1])
+			return off + 2, to < start && to >= headerLen
+		default:
+			return 0, false
+		}
+	}
+	return 0, false
+}
+
+// opt reads an OPT record from its type on (RFC 6891 6.1.2): type, size, extended code, version, flags, length, options.
+func (q *request) opt(rr []byte) (ok bool) {
+	q.edns = true
+	q.size = max(minPayload, int(binary.BigEndian.Uint16(rr[2:])))
+	q.version = rr[5]
+	q.do = rr[6]&0x80 != 0
+	for o := rr[10:]; len(o) > 0; {
+		if len(o) < 4 {
+			return false
+		}
+		n := 4 + int(binary.BigEndian.Uint16(o[2:]))
+		if n > len(o) {
+			return false
+		}
+		switch binary.BigEndian.Uint16(o) {
+		case optionNSID:
+			q.nsid = true
+		case optionAlive:
+			q.keepalive = true
+		}
+		o = o[n:]
+	}
+	return true
+}

@@ -1,0 +1,59 @@
+package resolver
+
+import "github.com/mangrove-dns/mangrove/zones"
+
+// maxSteps bounds how many CNAME and DNAME records one question may lead through.
+const maxSteps = 16
+
+// rrset is one RRset of a response with the owner to put before it.
+type rrset struct {
+	zones.Set
+	zone  *zones.Zone
+	node  zones.Node
+	every bool   // all RRsets of node (QTYPE ANY); Set is unused
+	ptr   uint16 // the owner as a compression pointer into the question; 0: see owner
+	owner []byte // the owner in wire form, in the zone or in the worker's scratch
+}
+
+// Response is what was decided about a question: a plain value that refers to RRsets of the zones it came from.
+// It says nothing about sizes and holds no additional section: that follows from the sets that it holds.
+type Response struct {
+	Rcode         int
+	Extended      uint16 // RFC 8914 code to go with it; 0 for none
+	Authoritative bool
+
+	answers     int
+	authorities int
+	answer      [2*maxSteps + 1]rrset
+	authority   [2]rrset
+	referral    bool // the authority section holds the NS set of a cut whose glue is due
+}
+
+// clear forgets everything, so that an idle worker keeps no zone alive.
+func (r *Response) clear() {
+	clear(r.answer[:r.answers])
+	clear(r.authority[:r.authorities])
+	r.Rcode, r.Extended, r.Authoritative, r.referral = 0, 0, false, false
+	r.answers, r.authorities = 0, 0
+}
+
+func (r *Response) addAnswer(s rrset) {
+	r.answer[r.answers] = s
+	r.answers++
+}
+
+func (r *Response) addAuthority(s rrset) {
+	r.authority[r.authorities] = s
+	r.authorities++
+}
+
+// has says whether the RRset of typ at node of zone is in the answer section.
+func (r *Response) has(zone *zones.Zone, node zones.Node, typ uint16) bool {
+	for i := range r.answer[:r.answers] {
+		s := &r.answer[i]
+		if s.zone == zone && s.node == node && s.Type == typ {
+			return true
+		}
+	}
+	return false
+}

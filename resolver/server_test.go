@@ -1,0 +1,361 @@
+package resolver
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/miekg/dns"
+
+	"github.com/mangrove-dns/mangrove/zones"
+)
+
+// start runs a server on loopback until the test ends, and checks that it leaves nothing behind.
+func start(t *testing.T, o Options) (s *Server, addrs []netip.AddrPort, stop func()) {
+	t.Helper()
+	if o.Listen == nil {
+		o.Listen = []string{"127.0.0.1:0"}
+	}
+	if o.Catalog == nil {
+		cat := headerCatalog(t)
+		o.Catalog = func() *zones.Catalog { return cat }
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	s = New(o)
+	addrs, err := s.Listen()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- s.Run(ctx) }()
+	stop = sync.OnceFunc(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Errorf("Run: %v", err)
+		}
+	})
+	t.Cleanup(stop)
+	return s, addrs, stop
+}
+
+// exchange asks over a socket and returns the rendered answer.
+func exchange(t *testing.T, network string, to netip.AddrPort, question string) string {
+	t.Helper()
+	c := dns.Client{Net: network, UDPSize: 4096, Timeout: 10 * time.Second}
+	m, _, err := c.ExchangeContext(t.Context(), parseQuery(t, question).msg, to.String())
+	if err != nil {
+		t.Fatalf("%s %s %s: %v", network, to, question, err)
+	}
+	return render(m)
+}
+
+const headerAnswer = "NOERROR aa\nan ns.example. 300 A 192.0.2.53"
+
+func TestServerAnswersOverBothTransports(t *testing.T) {
+	listen := []string{"127.0.0.1:0", "127.0.0.2:0"}
+	if haveIPv6(t) {
+		listen = append(listen, "[::1]:0")
+	}
+	s, addrs, _ := start(t, Options{Listen: listen, Workers: 2})
+	for _, a := range addrs {
+		for _, network := range []string{"udp", "tcp"} {
+			if got := exchange(t, network, a, "ns.example. A"); got != headerAnswer {
+				t.Errorf("%s %s: got %s", network, a, got)
+			}
+		}
+	}
+	st := s.Stats()
+	n := uint64(len(addrs))
+	if st.UDP.Queries != n || st.TCP.Queries != n || st.UDP.Responses[0] != n || st.Conns.Accepted != n {
+		t.Errorf("stats: %+v", st)
+	}
+}
+
+func haveIPv6(t *testing.T) bool {
+	c, err := net.ListenPacket("udp6", "[::1]:0")
+	if err != nil {
+		t.Logf("no IPv6 here: %v", err)
+		return false
+	}
+	_ = c.Close()
+	return true
+}
+
+// A wildcard socket answers from the address that was asked: a connected client sees no other answer.
+func TestWildcardAnswersFromTheAddressAsked(t *testing.T) {
+	_, addrs, _ := start(t, Options{Listen: []string{":0"}, Workers: 2})
+	port := addrs[0].Port()
+	to := []string{"127.0.0.1", "127.0.0.2", "127.1.2.3"}
+	if len(addrs) == 2 {
+		if addrs[1].Port() != port {
+			t.Errorf("ports %v: want one", addrs)
+		}
+		to = append(to, "::1")
+	}
+	for _, ip := range to {
+		a := netip.AddrPortFrom(netip.MustParseAddr(ip), port)
+		for _, network := range []string{"udp", "tcp"} {
+			if got := exchange(t, network, a, "ns.example. A"); got != headerAnswer {
+				t.Errorf("%s %s: got %s", network, a, got)
+			}
+		}
+	}
+}
+
+func TestListenErrors(t *testing.T) {
+	_, addrs, _ := start(t, Options{})
+	for _, c := range []struct{ listen, want string }{
+		{"127.0.0.1", `listen address "127.0.0.1": want ip:port`},
+		{"::1:53", `listen address "::1:53": want ip:port`},
+		{"127.0.0.1:dns", `listen address "127.0.0.1:dns": want a port from 0 to 65535, got "dns"`},
+		{"127.0.0.1:65536", `listen address "127.0.0.1:65536": want a port from 0 to 65535, got "65536"`},
+		{"localhost:53", `listen address "localhost:53": want an IP address, got "localhost"`},
+		{"192.0.2.1:0", "listen on 192.0.2.1:0: listen tcp4 192.0.2.1:0: bind: cannot assign requested address"},
+		{addrs[0].String(), fmt.Sprintf("listen on %s: listen tcp4 %[1]s: bind: address already in use", addrs[0])},
+	} {
+		s := New(Options{Listen: []string{"127.0.0.1:0", c.listen}})
+		if _, err := s.Listen(); err == nil || err.Error() != c.want {
+			t.Errorf("%s: got %v, want %s", c.listen, err, c.want)
+		}
+		if len(s.endpoints) != 0 {
+			t.Errorf("%s: sockets left open", c.listen)
+		}
+	}
+	if err := New(Options{}).Run(t.Context()); !errors.Is(err, ErrNotListening) {
+		t.Errorf("Run without Listen: %v", err)
+	}
+}
+
+// A UDP port that another process has, even with SO_REUSEPORT, is not shared.
+func TestUDPPortIsNotShared(t *testing.T) {
+	other, err := net.ListenPacket("udp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = other.Close() }()
+	s := New(Options{Listen: []string{other.LocalAddr().String()}})
+	if _, err := s.Listen(); err == nil || !strings.Contains(err.Error(), "address already in use") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// A panic costs one packet its answer: SERVFAIL. It is counted, and logged with the packet once a minute.
+func TestPanicInAnswering(t *testing.T) {
+	var log syncBuffer
+	var now atomic.Int64
+	now.Store(time.Hour.Nanoseconds())
+	cat := headerCatalog(t)
+	var broken atomic.Bool
+	s := New(Options{
+		Listen: []string{"127.0.0.1:0"}, Log: slog.New(slog.NewTextHandler(&log, nil)),
+		Catalog: func() *zones.Catalog {
+			if broken.Load() {
+				panic("the catalog is broken")
+			}
+			return cat
+		},
+	})
+	s.now = func() time.Time { return time.Unix(0, now.Load()) }
+	w := NewWorker(s.policy)
+	var c counters
+	query := pack(t, parseQuery(t, "ns.example. A +edns +rd").msg)
+	ask := func() string {
+		out, o := s.answer(w, query, UDP, make([]byte, 1232), &c)
+		m := new(dns.Msg)
+		if err := m.Unpack(out); err != nil || o.Rcode != m.Rcode {
+			t.Fatalf("%v %v", err, o)
+		}
+		return render(m)
+	}
+	broken.Store(true)
+	for range 3 {
+		if got, want := ask(), "SERVFAIL rd\nopt 1232"; got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+	if got := strings.Count(log.String(), "panic in answering"); got != 1 {
+		t.Errorf("logged %d times: %s", got, &log)
+	}
+	if want := fmt.Sprintf("query=%x", query); !strings.Contains(log.String(), want) {
+		t.Errorf("log lacks %s: %s", want, &log)
+	}
+	now.Add(int64(panicInterval))
+	ask()
+	if got := strings.Count(log.String(), "panic in answering"); got != 2 {
+		t.Errorf("logged %d times after a minute", got)
+	}
+	if got, want := c.panics.Load(), uint64(4); got != want {
+		t.Errorf("%d panics counted, want %d", got, want)
+	}
+	broken.Store(false)
+	if got, want := ask(), "NOERROR aa rd\nan ns.example. 300 A 192.0.2.53\nopt 1232"; got != want {
+		t.Errorf("after the panic: got %s, want %s", got, want)
+	}
+}
+
+type syncBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (b *syncBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+func (b *syncBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
+}
+
+// What nobody may answer is dropped and counted; the worker goes on.
+func TestDroppedDatagrams(t *testing.T) {
+	s, addrs, _ := start(t, Options{Workers: 1})
+	conn, err := net.Dial("udp", addrs[0].String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	response := pack(t, parseQuery(t, "ns.example. A").msg)
+	response[2] |= 0x80
+	for _, b := range [][]byte{{}, {1}, response, make([]byte, 11), make([]byte, maxDatagram), make([]byte, 60000)} {
+		if _, err := conn.Write(b); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := exchange(t, "udp", addrs[0], "ns.example. A"); got != headerAnswer {
+		t.Errorf("got %s", got)
+	}
+	if st := s.Stats().UDP; st.Dropped != 6 || st.Queries != 7 {
+		t.Errorf("stats %+v", st)
+	}
+}
+
+// Rare messages go to the hook over both transports, and its refusal is the server's.
+func TestRare(t *testing.T) {
+	hook := func(_ context.Context, q Request, send func([]byte) error) bool {
+		m := new(dns.Msg)
+		if err := m.Unpack(q.Msg); err != nil {
+			t.Errorf("unpack: %v", err)
+			return false
+		}
+		if m.Opcode == dns.OpcodeNotify {
+			return false
+		}
+		if m.Id == 0xdead {
+			panic("in the hook")
+		}
+		r := new(dns.Msg)
+		r.SetReply(m)
+		r.Authoritative = true
+		b, err := r.Pack()
+		if err != nil {
+			t.Errorf("pack: %v", err)
+			return false
+		}
+		for range 2 {
+			if err := send(b); err != nil {
+				t.Errorf("send: %v", err)
+			}
+			if q.Via == UDP {
+				break
+			}
+		}
+		return true
+	}
+	s, addrs, stop := start(t, Options{Rare: hook, Workers: 1})
+	for _, network := range []string{"udp", "tcp"} {
+		c := dns.Client{Net: network, Timeout: 10 * time.Second}
+		for _, test := range []struct {
+			opcode, id, want int
+		}{{dns.OpcodeUpdate, 1, dns.RcodeSuccess}, {dns.OpcodeNotify, 2, dns.RcodeNotImplemented}, {dns.OpcodeUpdate, 0xdead, dns.RcodeNotImplemented}} {
+			m := new(dns.Msg)
+			m.SetUpdate("example.")
+			m.Opcode, m.Id = test.opcode, uint16(test.id)
+			r, _, err := c.ExchangeContext(t.Context(), m, addrs[0].String())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if r.Rcode != test.want || r.Opcode != test.opcode {
+				t.Errorf("%s, opcode %d: got\n%v", network, test.opcode, r)
+			}
+		}
+		if got := exchange(t, network, addrs[0], "ns.example. A"); got != headerAnswer {
+			t.Errorf("%s: got %s", network, got)
+		}
+	}
+	stop()
+	if st := s.Stats(); st.UDP.Panics != 1 || st.TCP.Panics != 1 || st.UDP.Queries != 4 {
+		t.Errorf("stats: %+v", st)
+	}
+}
+
+// Over UDP no more than maxRare messages wait for the hook; further ones are told so, and queries are answered.
+func TestRareIsBounded(t *testing.T) {
+	release := make(chan struct{})
+	var busy sync.WaitGroup
+	busy.Add(maxRare)
+	_, addrs, stop := start(t, Options{Workers: 1, Rare: func(context.Context, Request, func([]byte) error) bool {
+		busy.Done()
+		<-release
+		return true
+	}})
+	conn, err := net.Dial("udp", addrs[0].String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	m := new(dns.Msg)
+	m.SetUpdate("example.")
+	for range maxRare {
+		if _, err := conn.Write(pack(t, m)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	busy.Wait()
+	c := dns.Client{Timeout: 10 * time.Second}
+	r, _, err := c.ExchangeContext(t.Context(), m, addrs[0].String())
+	if err != nil || r.Rcode != dns.RcodeServerFailure || r.Opcode != dns.OpcodeUpdate {
+		t.Errorf("got %v, %v", err, r)
+	}
+	if got := exchange(t, "udp", addrs[0], "ns.example. A"); got != headerAnswer {
+		t.Errorf("got %s", got)
+	}
+	close(release)
+	stop()
+}
+
+// After Run nothing is left: no goroutine, no socket.
+func TestRunLeavesNothing(t *testing.T) {
+	before := runtime.NumGoroutine()
+	_, addrs, stop := start(t, Options{Listen: []string{":0"}})
+	exchange(t, "udp", netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), addrs[0].Port()), "ns.example. A")
+	stop()
+	s := New(Options{Listen: []string{fmt.Sprintf(":%d", addrs[0].Port())}})
+	if _, err := s.Listen(); err != nil {
+		t.Errorf("the port is still taken: %v", err)
+	}
+	s.Close()
+	for range 1000 {
+		if runtime.NumGoroutine() <= before {
+			return
+		}
+		runtime.Gosched()
+	}
+	t.Errorf("%d goroutines, %d before", runtime.NumGoroutine(), before)
+}
