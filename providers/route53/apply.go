@@ -65,13 +65,18 @@ func snapToken(snap *providers.Snapshot) (token, bool) {
 // plan makes the calls' contents, and refuses at once what cannot be done.
 func plan(zone zones.Name, snap *providers.Snapshot, tok token, changes []providers.Change) ([]unit, []error) {
 	var errs []error
+	held := index(snap)
 	byName := make(map[zones.Name][]providers.Change)
 	var order []zones.Name
 	for _, c := range changes {
 		if c.Old.IsZero() && c.New.IsZero() || !c.Old.IsZero() && !c.New.IsZero() && providers.Equal(c.Old, c.New) {
 			continue
 		}
-		if err := refuse(zone, snap, c); err != nil {
+		err := refuse(zone, snap, c)
+		if err == nil && !c.Old.IsZero() && !same(held[key{c.Name, c.Type}], c.Old) {
+			err = fmt.Errorf("%w: the plan replaces what the snapshot does not have", providers.ErrConflict)
+		}
+		if err != nil {
 			errs = append(errs, changeError(c, err))
 			continue
 		}
@@ -94,6 +99,14 @@ func plan(zone zones.Name, snap *providers.Snapshot, tok token, changes []provid
 		}
 	}
 	return units, errs
+}
+
+func index(snap *providers.Snapshot) map[key]providers.RRset {
+	m := make(map[key]providers.RRset, len(snap.RRsets))
+	for _, s := range snap.RRsets {
+		m[key{s.Name, s.Type}] = s
+	}
+	return m
 }
 
 func changeError(c providers.Change, err error) error {
@@ -145,10 +158,7 @@ func makeUnit(changes []providers.Change, sets map[key]types.ResourceRecordSet) 
 	for _, c := range changes {
 		u.urgent = u.urgent || c.Health
 		if !c.Old.IsZero() {
-			set, ok := sets[key{c.Name, c.Type}]
-			if !ok {
-				return unit{}, fmt.Errorf("%w: the plan replaces what the snapshot does not have", providers.ErrConflict)
-			}
+			set := sets[key{c.Name, c.Type}] // there, since c.Old was compared with it
 			u.wire = append(u.wire, types.Change{Action: types.ChangeActionDelete, ResourceRecordSet: &set})
 		}
 		if !c.New.IsZero() {
@@ -245,10 +255,7 @@ func (d *Driver) applyBatch(ctx context.Context, zone zones.Name, id string, bat
 // already is done; what holds neither is an error.
 func still(batch []unit, fresh *providers.Snapshot) ([]unit, []error) {
 	tok, _ := snapToken(fresh)
-	now := make(map[key]providers.RRset, len(fresh.RRsets))
-	for _, s := range fresh.RRsets {
-		now[key{s.Name, s.Type}] = s
-	}
+	now := index(fresh)
 	var rest []unit
 	var errs []error
 	for _, u := range batch {

@@ -220,6 +220,19 @@ func TestRefusedWithoutACall(t *testing.T) {
 	}
 }
 
+// TestPlanOfAnotherState: a change whose Old is not what the snapshot holds is never sent.
+func TestPlanOfAnotherState(t *testing.T) {
+	f := newFake("a.example.com. 60 A 192.0.2.1")
+	d := driver(t, f, nil, Options{})
+	snap := snapshot(t, d)
+	changes := plans(t, snap, "a.example.com. 60 IN A 192.0.2.2")
+	changes[0].Old.TTL = 61
+	err := d.Apply(t.Context(), example, snap, changes)
+	if diff := cmp.Diff([]string{"a.example.com. A: changed meanwhile"}, changeErrors(err)); diff != "" || len(f.batches) > 0 {
+		t.Error(diff, f.batches)
+	}
+}
+
 // TestBatchLimits: the fake panics at a batch over the limits.
 func TestBatchLimits(t *testing.T) {
 	f := newFake()

@@ -3,6 +3,10 @@ package route53
 import (
 	"context"
 	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -66,6 +70,31 @@ func TestProfile(t *testing.T) {
 	v, err := cfg.Credentials.Retrieve(t.Context())
 	if err != nil || v.AccessKeyID != "AKIA" || cfg.Region != "eu-west-1" {
 		t.Errorf("got %s, %s, %v", v.AccessKeyID, cfg.Region, err)
+	}
+}
+
+// TestRole: the role is assumed with the configured credentials.
+func TestRole(t *testing.T) {
+	var asked url.Values
+	sts := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := r.ParseForm(); err != nil {
+			t.Error(err)
+		}
+		asked = r.PostForm
+		fmt.Fprint(w, `<AssumeRoleResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><AssumeRoleResult><Credentials><AccessKeyId>ASIA</AccessKeyId>
+			<SecretAccessKey>s</SecretAccessKey><SessionToken>t</SessionToken><Expiration>2100-01-01T00:00:00Z</Expiration></Credentials></AssumeRoleResult></AssumeRoleResponse>`)
+	}))
+	defer sts.Close()
+	t.Setenv("AWS_ENDPOINT_URL_STS", sts.URL)
+	d := &Driver{provider: &libdns.Provider{AccessKeyId: "AKIA", SecretAccessKey: "s"}, limiter: NewLimiter(),
+		opts: Options{RoleARN: "arn:aws:iam::123456789012:role/dns", ExternalID: "x1"}}
+	cfg, err := d.load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := cfg.Credentials.Retrieve(t.Context())
+	if err != nil || v.AccessKeyID != "ASIA" || asked.Get("RoleArn") != d.opts.RoleARN || asked.Get("ExternalId") != "x1" {
+		t.Errorf("got %s, %v, asked %v", v.AccessKeyID, err, asked)
 	}
 }
 
