@@ -127,6 +127,10 @@ func (s *Server) answerLocked(m *dns.Msg, records []*Record, name string, qtype 
 		m.Answer = append(m.Answer, addressRRs(name, qtype, autoTTL, s.opts.ProxyAddrs)...)
 		return
 	}
+	// The API lets a CNAME stand beside anything but addresses and NS; DNS does not.
+	if i := slices.IndexFunc(records, func(r *Record) bool { return r.Type == "CNAME" && !r.Proxied }); i >= 0 && !apex {
+		records = records[i : i+1]
+	}
 	for _, r := range records {
 		switch {
 		case r.rr.Header().Rrtype == qtype && !(apex && r.Type == "CNAME"):

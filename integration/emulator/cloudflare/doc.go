@@ -33,9 +33,10 @@
 // # Assumed
 //
 // No published source was found for these, so do not lean on them: the codes 1003, 9002, 9006
-// to 9010, 9039, 9102, 9301, 10405, 10429, 81055 and 81045 as used here; the code and message of a batch over
-// its limit; the form of LOC content; that the fields of NAPTR data are literal (not escaped)
-// strings; that targets come back in lower case; that a data object is replaced whole by PATCH.
+// to 9010, 9039, 9102, 9301, 10405, 10429, 81055 and 81045 as used here; the code and message
+// of a batch over its limit; the form of LOC content; that the fields of NAPTR data are literal
+// (not escaped) strings; that targets come back in lower case; that a data object is replaced
+// whole by PATCH; what DNS answers where a CNAME stands beside other types.
 //
 // # Not emulated
 //
