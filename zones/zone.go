@@ -1,20 +1,27 @@
 package zones
 
 import (
-	"bytes"
-	"fmt"
+	"encoding/binary"
 	"iter"
-	"slices"
 
 	"github.com/miekg/dns"
 )
 
-// Zone is one zone's records. It is immutable and safe for any number of readers.
+// Zone is one zone's records. It is immutable and safe for any number of readers. doc.go says how it is laid out.
 type Zone struct {
-	origin Name
-	names  []Name // canonical order; every node, empty non-terminals included
-	index  map[Name]Node
-	sets   [][]RRset // by node
+	origin  Name
+	base    []byte   // index, marks, nodes in canonical order
+	over    *overlay // what differs from base; nil in most zones
+	neg     []byte   // the SOA records as they go into negative answers
+	hash    uint64   // the origin's
+	buckets uint32   // of the index
+	first   uint32   // place of the apex in base
+	end     uint32   // place behind the last node in base
+	apex    Node
+	nodes   uint32
+	records uint32
+	labels  uint8 // the origin's
+	depth   uint8 // no name has more labels below the origin
 }
 
 // Node is a place in a zone's tree: a name that exists, if only as an empty non-terminal. It is
@@ -24,133 +31,134 @@ type Node uint32
 // NoNode means "there is no such node".
 const NoNode = ^Node(0)
 
-// Builder collects a zone's records. It is not safe for concurrent use.
-type Builder struct {
-	origin Name
-	sets   map[Name][]RRset
+// inOverlay marks the nodes whose place is in the overlay.
+const inOverlay = Node(1 << 31)
+
+// node returns the arena from n on.
+func (z *Zone) node(n Node) []byte {
+	if n&inOverlay != 0 {
+		return nodeAt(z.over.arena, uint32(n&^inOverlay))
+	}
+	return nodeAt(z.base, uint32(n))
 }
 
-// NewBuilder starts a zone at origin.
-func NewBuilder(origin Name) *Builder {
-	return &Builder{origin: origin, sets: make(map[Name][]RRset)}
-}
-
-// Add adds one record; rdata is in wire form with names uncompressed, and is copied. A record that is
-// there already is dropped (added is false); the TTL of an RRset is that of its first record
-// (ttl differs: see sameTTL). The error says that owner is not within the zone or too large to hold.
-func (b *Builder) Add(owner Name, typ uint16, ttl uint32, rdata []byte) (added, sameTTL bool, err error) {
-	if !owner.Within(b.origin) {
-		return false, false, fmt.Errorf("%s is not within %s", owner, b.origin)
+// lookup returns the node of the name rel below the apex with hash h.
+func (z *Zone) lookup(h uint64, rel []byte) Node {
+	if len(rel) == 0 {
+		return z.apex
 	}
-	sets := b.sets[owner]
-	i := slices.IndexFunc(sets, func(s RRset) bool { return s.Type == typ })
-	if i < 0 {
-		b.sets[owner] = append(sets, RRset{Name: owner, Type: typ, TTL: ttl, Data: [][]byte{bytes.Clone(rdata)}})
-		return true, true, nil
-	}
-	s := &sets[i]
-	for _, d := range s.Data {
-		if bytes.Equal(d, rdata) {
-			return false, s.TTL == ttl, nil
+	if z.over != nil {
+		if n, ok := z.over.lookup(h, rel); ok {
+			return n
 		}
 	}
-	s.Data = append(s.Data, bytes.Clone(rdata))
-	return true, s.TTL == ttl, nil
+	if p, ok := search(z.base, int(z.buckets), z.base, h, rel); ok {
+		return Node(p)
+	}
+	return NoNode
 }
 
-// AddRRset adds every record of s.
-func (b *Builder) AddRRset(s RRset) error {
-	for _, d := range s.Data {
-		if _, _, err := b.Add(s.Name, s.Type, s.TTL, d); err != nil {
-			return err
-		}
+// lookupName returns the node of name; NoNode where it is not within the zone or not there.
+func (z *Zone) lookupName(name Name) Node {
+	if !name.Within(z.origin) {
+		return NoNode
 	}
-	return nil
+	var buf [maxName]byte
+	rel := buf[:copy(buf[:], name.relative(z.origin))]
+	return z.lookup(hashName(z.hash, rel), rel)
 }
 
-// Zone makes the zone of what was added; the builder is spent.
-// It needs no SOA: what a zone must have to be served is for Check to say.
-func (b *Builder) Zone() *Zone {
-	z := &Zone{origin: b.origin, index: make(map[Name]Node)}
-	all := map[Name]bool{b.origin: true}
-	for n := range b.sets {
-		for n != b.origin && !all[n] {
-			all[n] = true
-			n, _ = n.Parent()
-		}
+// lookupWire returns the node of a name in wire form, in any case.
+func (z *Zone) lookupWire(name []byte) Node {
+	if !nameWithin(name, z.origin.wire) {
+		return NoNode
 	}
-	for n := range all {
-		z.names = append(z.names, n)
-	}
-	slices.SortFunc(z.names, Name.Compare)
-	z.sets = make([][]RRset, len(z.names))
-	for i, n := range z.names {
-		z.index[n] = Node(i)
-		sets := b.sets[n]
-		slices.SortFunc(sets, func(a, b RRset) int { return int(a.Type) - int(b.Type) })
-		z.sets[i] = sets
-	}
-	return z
+	var buf [maxName]byte
+	rel := buf[:copy(buf[:], name[:len(name)-len(z.origin.wire)])]
+	lower(rel)
+	return z.lookup(hashName(z.hash, rel), rel)
 }
 
 // Origin returns the zone's apex.
 func (z *Zone) Origin() Name { return z.origin }
 
 // Records returns the number of records.
-func (z *Zone) Records() int {
-	n := 0
-	for _, sets := range z.sets {
-		for _, s := range sets {
-			n += len(s.Data)
-		}
-	}
-	return n
-}
+func (z *Zone) Records() int { return int(z.records) }
 
 // Nodes returns the number of names, empty non-terminals included.
-func (z *Zone) Nodes() int { return len(z.names) }
+func (z *Zone) Nodes() int { return int(z.nodes) }
+
+// Name returns the name of a node.
+func (z *Zone) Name(n Node) Name { return z.nameOf(z.node(n)) }
+
+func (z *Zone) nameOf(b []byte) Name {
+	rel := nodeName(b)
+	if len(rel) == 0 {
+		return z.origin
+	}
+	var buf [maxName]byte
+	end := copy(buf[:], rel)
+	end += copy(buf[end:], z.origin.wire)
+	return Name{string(buf[:end])}
+}
 
 // RRset returns the records of name and type; a zero RRset and false where there are none.
 // The zone's own bytes are copied: the caller may keep the result.
 func (z *Zone) RRset(name Name, typ uint16) (RRset, bool) {
-	n, ok := z.index[name]
+	n := z.lookupName(name)
+	if n == NoNode {
+		return RRset{}, false
+	}
+	s, ok := nodeType(z.node(n), typ)
 	if !ok {
 		return RRset{}, false
 	}
-	for _, s := range z.sets[n] {
-		if s.Type == typ {
-			return s, true
-		}
+	return s.rrset(name), true
+}
+
+// rrset returns a copy of s.
+func (s set) rrset(name Name) RRset {
+	out := RRset{Name: name, Type: s.typ, TTL: s.ttl(), Data: make([][]byte, s.count)}
+	wire := s.wire()
+	room := make([]byte, 0, len(wire)-recordHead*int(s.count))
+	for i := range out.Data {
+		var d []byte
+		d, wire = firstRecord(wire)
+		from := len(room)
+		room = append(room, d...)
+		out.Data[i] = room[from:len(room):len(room)]
 	}
-	return RRset{}, false
+	return out
 }
 
 // At iterates over the RRsets of one name, by ascending type.
 func (z *Zone) At(name Name) iter.Seq[RRset] {
 	return func(yield func(RRset) bool) {
-		n, ok := z.index[name]
-		if !ok {
-			return
-		}
-		for _, s := range z.sets[n] {
-			if !yield(s) {
-				return
-			}
+		if n := z.lookupName(name); n != NoNode {
+			yieldSets(z.node(n), name, yield)
 		}
 	}
 }
 
+func yieldSets(b []byte, name Name, yield func(RRset) bool) bool {
+	heads := nodeHeads(b)
+	for i := range nodeSets(b) {
+		if !yield(nodeSet(b, heads, i).rrset(name)) {
+			return false
+		}
+	}
+	return true
+}
+
 // Exists says whether name is in the zone, if only as an empty non-terminal (RFC 8020).
-func (z *Zone) Exists(name Name) bool { _, ok := z.index[name]; return ok }
+func (z *Zone) Exists(name Name) bool { return z.lookupName(name) != NoNode }
 
 // RRsets iterates over all RRsets in canonical order of names (RFC 4034 6.1), then ascending type.
 func (z *Zone) RRsets() iter.Seq[RRset] {
 	return func(yield func(RRset) bool) {
-		for _, sets := range z.sets {
-			for _, s := range sets {
-				if !yield(s) {
-					return
-				}
+		for w := z.walk(); w.next(); {
+			if nodeSets(w.node) > 0 && !yieldSets(w.node, z.nameOf(w.node), yield) {
+				return
 			}
 		}
 	}
@@ -161,94 +169,39 @@ func (z *Zone) SOA() (RRset, bool) { return z.RRset(z.origin, dns.TypeSOA) }
 
 // Serial returns the SOA's serial; 0 without a SOA.
 func (z *Zone) Serial() uint32 {
-	soa, ok := z.SOA()
+	if s, ok := nodeType(z.node(z.apex), dns.TypeSOA); ok {
+		if n := soaNumbers(s.rdata(0)); n != nil {
+			return binary.BigEndian.Uint32(n)
+		}
+	}
+	return 0
+}
+
+// soaNumbers returns the part of a SOA's RDATA behind the names, in place: serial, refresh, retry, expire, minimum,
+// 32 bits each; nil where the RDATA is too short to be a SOA's.
+func soaNumbers(rdata []byte) []byte {
+	if len(rdata) < 22 {
+		return nil
+	}
+	return rdata[len(rdata)-20:]
+}
+
+// negativeSOA returns the SOA records of the apex node as they go into negative answers: their TTL is the lower of
+// their own and MINIMUM (RFC 2308 3). They are the node's own octets where that changes nothing.
+func negativeSOA(apex []byte) []byte {
+	s, ok := nodeType(apex, dns.TypeSOA)
 	if !ok {
-		return 0
+		return nil
 	}
-	d := soa.Data[0]
-	if len(d) < 20 {
-		return 0
+	wire := s.wire()
+	n := soaNumbers(s.rdata(0))
+	if n == nil || binary.BigEndian.Uint32(n[16:]) >= s.ttl() {
+		return wire
 	}
-	d = d[len(d)-20:]
-	return uint32(d[0])<<24 | uint32(d[1])<<16 | uint32(d[2])<<8 | uint32(d[3])
-}
-
-// With returns z changed: each Change's RRset becomes New (or goes, where New is zero). Old is not
-// looked at. z stays as it is, and the two share what did not change: the cost is that of
-// the changed RRsets. A name without records left goes, unless names below keep it as an empty non-terminal.
-// The error says that a change's name is not within the zone; nothing is made then.
-func (z *Zone) With(changes []Change) (*Zone, error) {
-	b := NewBuilder(z.origin)
-	changed := make(map[Name]map[uint16]bool)
-	for _, c := range changes {
-		if !c.Name.Within(z.origin) {
-			return nil, fmt.Errorf("%s is not within %s", c.Name, z.origin)
-		}
-		if changed[c.Name] == nil {
-			changed[c.Name] = make(map[uint16]bool)
-		}
-		changed[c.Name][c.Type] = true
+	out := append([]byte(nil), wire...)
+	for rest := out; len(rest) > 0; {
+		copy(rest[6:10], n[16:])
+		_, rest = firstRecord(rest)
 	}
-	for s := range z.RRsets() {
-		if !changed[s.Name][s.Type] {
-			if err := b.AddRRset(s); err != nil {
-				return nil, err
-			}
-		}
-	}
-	for _, c := range changes {
-		if err := b.AddRRset(c.New); err != nil {
-			return nil, err
-		}
-	}
-	return b.Zone(), nil
-}
-
-// WithSerial returns z with another SOA serial.
-func (z *Zone) WithSerial(serial uint32) (*Zone, error) {
-	soa, ok := z.SOA()
-	if !ok {
-		return nil, fmt.Errorf("%s has no SOA record", z.origin)
-	}
-	d := bytes.Clone(soa.Data[0])
-	p := d[len(d)-20:]
-	p[0], p[1], p[2], p[3] = byte(serial>>24), byte(serial>>16), byte(serial>>8), byte(serial)
-	next := soa
-	next.Data = [][]byte{d}
-	return z.With([]Change{{Name: z.origin, Type: dns.TypeSOA, Old: soa, New: next}})
-}
-
-// Diff returns what turns old into new, in canonical order. Either may be nil, meaning a zone without
-// records. RRsets with the same records in another order are the same. Versions that share a base cost
-// what differs between them, not their size.
-func Diff(old, new *Zone) []Change {
-	var out []Change
-	if old != nil {
-		for s := range old.RRsets() {
-			var n RRset
-			if new != nil {
-				n, _ = new.RRset(s.Name, s.Type)
-			}
-			if !s.Equal(n) {
-				out = append(out, Change{s.Name, s.Type, s, n})
-			}
-		}
-	}
-	if new != nil {
-		for s := range new.RRsets() {
-			if old != nil {
-				if _, ok := old.RRset(s.Name, s.Type); ok {
-					continue
-				}
-			}
-			out = append(out, Change{s.Name, s.Type, RRset{}, s})
-		}
-	}
-	slices.SortStableFunc(out, func(a, b Change) int {
-		if c := a.Name.Compare(b.Name); c != 0 {
-			return c
-		}
-		return int(a.Type) - int(b.Type)
-	})
 	return out
 }
