@@ -159,18 +159,22 @@ func appendModified(dst []byte, modifier string, n int64) ([]byte, string) {
 	return fmt.Appendf(dst, "%0"+strconv.Itoa(int(width))+base, n), ""
 }
 
-// appendNibbles appends hexadecimal digits, the lowest first, dots between; width counts digits and dots.
+// appendNibbles appends hexadecimal digits, the lowest first, dots between; width counts digits and dots, so an even one ends
+// with a dot, as with BIND.
 func appendNibbles(dst []byte, n int64, width int, base string) []byte {
 	digits := "0123456789abcdef"
 	if base == "N" {
 		digits = "0123456789ABCDEF"
 	}
-	for start := len(dst); ; {
+	start := len(dst)
+	for {
 		dst = append(dst, digits[n&15])
 		n >>= 4
+		if n != 0 || len(dst)-start < width {
+			dst = append(dst, '.')
+		}
 		if n == 0 && len(dst)-start >= width {
 			return dst
 		}
-		dst = append(dst, '.')
 	}
 }

@@ -135,7 +135,7 @@ func TestBadInput(t *testing.T) {
 		{"HTTPS", "x HTTPS 1 . alpn=h2 nonsense=1", `4:21: bad value "nonsense=1" in the HTTPS record of x.example.org.: bad SVCB key`},
 		{"HTTPS over lines", "x HTTPS 1 (\n .\n alpn=h2\n  nonsense=1 )", `7:3: bad value "nonsense=1" in the HTTPS record of x.example.org.: bad SVCB key`},
 		{"DS", "x DS 1 8 2 zz", `4:6: the DS record of x.example.org. cannot be read: hex: invalid byte: U+007A 'z'`},
-		{"foreign type without data", "x NAPTR", "4:8: the NAPTR record of x.example.org. has no data"},
+		{"foreign type without data", "x NAPTR\nx SSHFP", "4:8: the NAPTR record of x.example.org. ends before its order\n5:8: the SSHFP record of x.example.org. has no data"},
 		{"directives", "$FOO x\n$ORIGIN\n$ORIGIN a b\n$ORIGIN a..b\n $TTL 5\n$INCLUDE", "4:1: unknown directive \"$FOO\": there are $ORIGIN, $TTL, $INCLUDE and $GENERATE; a name that starts with \"$\" is written \\$FOO\n" +
 			"5:8: $ORIGIN ends too early: it is written $ORIGIN NAME\n6:11: $ORIGIN ends before this: it is written $ORIGIN NAME\n7:9: bad origin \"a..b\": a label in it is empty\n" +
 			"8:2: $TTL must start in the first column of its line\n9:9: $INCLUDE ends too early: it is written $INCLUDE FILE [ORIGIN]"},
@@ -198,7 +198,7 @@ func TestBadFile(t *testing.T) {
 		{"TTL of the record before", "@ 60 SOA ns h 1 2 3 4 5\n@ NS ns.example.net.\nwww 30 A 192.0.2.1\nftp A 192.0.2.1",
 			"2:1: warning: no TTL here and no $TTL before it: 60 is used, the last one written; write $TTL at the top of the file\n"},
 		{"TTL of the SOA", "@ SOA ns h 1 2 3 4 5\n@ NS ns.example.net.\n",
-			"1:1: warning: no TTL here and no $TTL before it: 5 is used, the SOA's MINIMUM; write $TTL at the top of the file\n"},
+			"1:1: warning: no TTL here and no $TTL before it: 5 is used from here on, the SOA's MINIMUM; write $TTL at the top of the file\n"},
 		{"broken SOA without TTL", "@ SOA ns h 1 2 3 4 x\n@ NS ns.example.net.\n",
 			"1:20: bad minimum \"x\" in the SOA record of example.org.: a number from 0 to 4294967295 is needed, or a time as in 1h30m\n"},
 	} {

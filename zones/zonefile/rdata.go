@@ -1,9 +1,11 @@
 package zonefile
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"net/netip"
+	"strconv"
 
 	"github.com/miekg/dns"
 
@@ -23,7 +25,9 @@ const (
 	fieldPeriod                   // 32 bits of seconds, or with units as in 1h30m
 	fieldTag                      // letters and digits, with a length octet (RFC 8659 4.1)
 	fieldText                     // the rest of the data, without a length (RFC 8659 4.1.1)
-	fieldStrings                  // one character string or more (RFC 1035 3.3)
+	fieldString                   // one character string (RFC 1035 3.3)
+	fieldStrings                  // one or more
+	fieldLocator                  // four groups of hexadecimal digits with colons (RFC 6742 2.1.2)
 )
 
 type field struct {
@@ -42,6 +46,18 @@ var (
 	layoutCAA  = []field{{fieldUint8, "flags"}, {fieldTag, "tag"}, {fieldText, "value"}}
 	layoutSOA  = []field{{fieldName, "primary server"}, {fieldName, "mailbox"}, {fieldUint32, "serial"}, {fieldPeriod, "refresh"},
 		{fieldPeriod, "retry"}, {fieldPeriod, "expire"}, {fieldPeriod, "minimum"}}
+)
+
+// layouts of rarer types that a table reads better than miekg/dns: it wants four digits in each group of a locator, and
+// has one message for all fields of others.
+var (
+	layoutTwoNames = []field{{fieldName, "name"}, {fieldName, "second name"}}
+	layoutHINFO    = []field{{fieldString, "CPU"}, {fieldString, "system"}}
+	layoutNAPTR    = []field{{fieldUint16, "order"}, {fieldUint16, "preference"}, {fieldString, "flags"}, {fieldString, "services"},
+		{fieldString, "regular expression"}, {fieldName, "replacement"}}
+	layoutURI     = []field{{fieldUint16, "priority"}, {fieldUint16, "weight"}, {fieldText, "target"}}
+	layoutLocator = []field{{fieldUint16, "preference"}, {fieldLocator, "locator"}}
+	layoutL32     = []field{{fieldUint16, "preference"}, {fieldIPv4, "locator"}}
 )
 
 // layoutOf returns the fields of a type; nil for one that has no layout.
@@ -63,6 +79,20 @@ func layoutOf(typ uint16) []field {
 		return layoutCAA
 	case dns.TypeSOA:
 		return layoutSOA
+	case dns.TypeAFSDB, dns.TypeKX, dns.TypeLP:
+		return layoutMX
+	case dns.TypeRP:
+		return layoutTwoNames
+	case dns.TypeHINFO:
+		return layoutHINFO
+	case dns.TypeNAPTR:
+		return layoutNAPTR
+	case dns.TypeURI:
+		return layoutURI
+	case dns.TypeNID, dns.TypeL64:
+		return layoutLocator
+	case dns.TypeL32:
+		return layoutL32
 	}
 	return nil
 }
@@ -126,7 +156,7 @@ func tooLong(wire []byte) *rdataFault {
 
 // field reads one field from t; the second result is why it cannot.
 func (p *parser) field(dst []byte, f field, t token) ([]byte, string) {
-	if t.quoted && f.kind != fieldText && f.kind != fieldTag {
+	if t.quoted && f.kind != fieldText && f.kind != fieldTag && f.kind != fieldString {
 		return dst, "write it without quotes"
 	}
 	switch f.kind {
@@ -159,6 +189,10 @@ func (p *parser) field(dst []byte, f field, t token) ([]byte, string) {
 		return binary.BigEndian.AppendUint32(dst, uint32(n)), why
 	case fieldTag:
 		return appendTag(dst, t.text)
+	case fieldString:
+		return appendString(dst, t.text)
+	case fieldLocator:
+		return appendLocator(dst, t.text)
 	default:
 		return appendText(dst, t.text)
 	}
@@ -247,6 +281,21 @@ func appendTag(dst, text []byte) ([]byte, string) {
 			return dst, "letters and digits alone are allowed (RFC 8659)"
 		}
 		dst = append(dst, c)
+	}
+	return dst, ""
+}
+
+func appendLocator(dst, text []byte) ([]byte, string) {
+	groups := bytes.Split(text, []byte{':'})
+	if len(groups) != 4 {
+		return dst, "four groups of hexadecimal digits with colons are needed"
+	}
+	for _, g := range groups {
+		n, err := strconv.ParseUint(string(g), 16, 16)
+		if err != nil || len(g) > 4 {
+			return dst, "four groups of hexadecimal digits with colons are needed"
+		}
+		dst = binary.BigEndian.AppendUint16(dst, uint16(n))
 	}
 	return dst, ""
 }

@@ -10,7 +10,7 @@ import (
 )
 
 // ttlState is what is known for records without a TTL of their own: the last $TTL, or else the last TTL
-// that was written (RFC 1035 5.1, RFC 2308 4).
+// that was written (RFC 1035 5.1, RFC 2308 4). A SOA without either sets $TTL to its MINIMUM.
 type ttlState struct {
 	directive, last       uint32
 	hasDirective, hasLast bool
@@ -212,9 +212,11 @@ func (p *parser) fillTTL(h *header, data []byte) bool {
 		}
 		return true
 	case h.typ == dns.TypeSOA:
+		// As in BIND, it stands for the $TTL that is missing.
 		h.ttl = min(binary.BigEndian.Uint32(data[len(data)-4:]), maxTTL)
-		s.warned = true
-		p.warnAt(h.first, "no TTL here and no $TTL before it: %d is used, the SOA's MINIMUM; write $TTL at the top of the file", h.ttl)
+		s.directive, s.hasDirective = h.ttl, true
+		p.warnAt(h.first, "no TTL here and no $TTL before it: %d is used from here on, the SOA's MINIMUM; write $TTL at the top of the file", h.ttl)
+		return true
 	default:
 		p.errorAt(h.first, "no TTL here and no $TTL before it: write $TTL 3600, or what suits, at the top of the file")
 		s.warned = true // one line mends all
@@ -230,7 +232,7 @@ func (p *parser) noteTTL(h header) {
 		p.ttl.last, p.ttl.hasLast = h.ttl, true
 	case h.typ == dns.TypeSOA && !p.ttl.hasLast:
 		// A broken SOA would have given its MINIMUM. Its own error is enough.
-		p.ttl.hasLast, p.ttl.warned = true, true
+		p.ttl.hasDirective = true
 	}
 }
 

@@ -150,7 +150,7 @@ STOOGES MG      MOE
 		t.Fatal(err)
 	}
 	// The RFC's own text indents MOE, which makes it a type: each parser since has refused that.
-	const want = "isi.edu.zone:1:1: warning: no TTL here and no $TTL before it: 60 is used, the SOA's MINIMUM; write $TTL at the top of the file\n" +
+	const want = "isi.edu.zone:1:1: warning: no TTL here and no $TTL before it: 60 is used from here on, the SOA's MINIMUM; write $TTL at the top of the file\n" +
 		"ISI-MAILBOXES.TXT:1:5: unknown record type \"MOE\": a line that starts with white space continues the record before it, it has no owner of its own\n"
 	if diff := cmp.Diff(want, problemText(r)); diff != "" {
 		t.Errorf("problems (-want +got):\n%s", diff)

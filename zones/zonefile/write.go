@@ -131,14 +131,12 @@ func hexText(wire []byte) string {
 	return fmt.Sprintf(" %X", wire)
 }
 
-// writtenByName says whether BIND 9.18, Knot 3.2 and NSD 4.6 all know the type by name.
+// writtenByName says whether BIND 9.18, Knot 3.2 and NSD 4.6 all know the type, which has no layout, by name.
 func writtenByName(t uint16) bool {
 	switch t {
-	case dns.TypeHINFO, dns.TypeRP, dns.TypeAFSDB, dns.TypeLOC, dns.TypeNAPTR, dns.TypeKX, dns.TypeCERT, dns.TypeAPL, dns.TypeDS,
-		dns.TypeSSHFP, dns.TypeRRSIG, dns.TypeNSEC, dns.TypeDNSKEY, dns.TypeDHCID, dns.TypeNSEC3,
-		dns.TypeNSEC3PARAM, dns.TypeTLSA, dns.TypeSMIMEA, dns.TypeCDS, dns.TypeCDNSKEY, dns.TypeOPENPGPKEY, dns.TypeCSYNC,
-		dns.TypeZONEMD, dns.TypeSVCB, dns.TypeHTTPS, dns.TypeNID, dns.TypeL32, dns.TypeL64, dns.TypeLP, dns.TypeEUI48,
-		dns.TypeEUI64, dns.TypeURI:
+	case dns.TypeLOC, dns.TypeCERT, dns.TypeAPL, dns.TypeDS, dns.TypeSSHFP, dns.TypeRRSIG, dns.TypeNSEC, dns.TypeDNSKEY, dns.TypeDHCID,
+		dns.TypeNSEC3, dns.TypeNSEC3PARAM, dns.TypeTLSA, dns.TypeSMIMEA, dns.TypeCDS, dns.TypeCDNSKEY, dns.TypeOPENPGPKEY, dns.TypeCSYNC,
+		dns.TypeZONEMD, dns.TypeSVCB, dns.TypeHTTPS, dns.TypeEUI48, dns.TypeEUI64:
 		return true
 	}
 	return false
@@ -190,6 +188,13 @@ func fieldLen(kind fieldKind, wire []byte) (int, bool) {
 		n = 4
 	case fieldIPv6:
 		n = 16
+	case fieldLocator:
+		n = 8
+	case fieldString:
+		if len(wire) == 0 {
+			return 0, false
+		}
+		n = 1 + int(wire[0])
 	case fieldTag:
 		if len(wire) == 0 {
 			return 0, false
@@ -236,9 +241,12 @@ func appendField(dst []byte, kind fieldKind, wire []byte, origin string) []byte 
 		return strconv.AppendUint(dst, uint64(binary.BigEndian.Uint32(wire)), 10)
 	case fieldTag:
 		return append(dst, wire[1:]...)
+	case fieldLocator:
+		return fmt.Appendf(dst, "%04x:%04x:%04x:%04x", binary.BigEndian.Uint16(wire), binary.BigEndian.Uint16(wire[2:]),
+			binary.BigEndian.Uint16(wire[4:]), binary.BigEndian.Uint16(wire[6:]))
 	case fieldText:
 		return appendQuoted(dst, wire)
-	default: // fieldStrings
+	default: // fieldString, fieldStrings
 		for first := true; len(wire) > 0; first = false {
 			if !first {
 				dst = append(dst, ' ')
