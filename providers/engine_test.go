@@ -1,0 +1,681 @@
+package providers_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/miekg/dns"
+
+	"github.com/mangrove-dns/mangrove/providers"
+	"github.com/mangrove-dns/mangrove/providers/providertest"
+	"github.com/mangrove-dns/mangrove/zones"
+)
+
+const (
+	both  = "www 60 A 192.0.2.1\nwww 60 A 192.0.2.2\nmail A 192.0.2.5\nx TXT hello"
+	onlyB = "www 60 A 192.0.2.2\nmail A 192.0.2.5\nx TXT hello"
+)
+
+var zone = zones.MustParseName(origin)
+
+// rig is an engine with fakes, inside a synctest bubble.
+type rig struct {
+	t      *testing.T
+	engine *providers.Engine
+	state  providers.State
+	cancel context.CancelFunc
+	ended  chan struct{}
+	gen    uint64
+}
+
+func options(state providers.State, dnsAnswers *providertest.Fake) providers.Options {
+	o := providers.Options{State: state, Rand: func() float64 { return 0.5 },
+		Resolve: func(context.Context, string) ([]netip.Addr, error) {
+			return nil, errors.New("no resolver in this test")
+		}}
+	if dnsAnswers != nil {
+		o.Exchange = dnsAnswers.Exchange
+	}
+	return o
+}
+
+func newRig(t *testing.T, o providers.Options, mirrors ...providers.Mirror) *rig {
+	r := &rig{t: t, engine: providers.NewEngine(o), state: o.State}
+	for i := range mirrors {
+		mirrors[i].Zone = zone
+	}
+	if err := r.engine.Set(mirrors); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func (r *rig) run() {
+	ctx, cancel := context.WithCancel(r.t.Context())
+	r.cancel, r.ended = cancel, make(chan struct{})
+	go func() {
+		defer close(r.ended)
+		if err := r.engine.Run(ctx); err != nil {
+			r.t.Errorf("Run: %v", err)
+		}
+	}()
+}
+
+func (r *rig) stop() {
+	r.cancel()
+	<-r.ended
+}
+
+// update serves what remains of loaded without the dead ones ("www A 192.0.2.1").
+func (r *rig) update(loaded, served string, dead ...string) {
+	r.gen++
+	why := make(map[string]string)
+	for _, d := range dead {
+		why[d] = "down"
+	}
+	soa := fmt.Sprintf("@ SOA ns1 hm %d 2 3 4 5\n@ NS ns1\n", r.gen)
+	r.engine.Update(zone, providers.Desired{Served: providertest.MustZone(origin, soa+served), Loaded: providertest.MustZone(origin, soa+loaded),
+		Reasons: reasons(why), Generation: r.gen})
+}
+
+func (r *rig) push(provider string) *providers.Result {
+	r.t.Helper()
+	res, err := r.engine.Push(r.t.Context(), provider, zone, providers.PushOptions{})
+	if err != nil {
+		r.t.Fatalf("push: %v", err)
+	}
+	return res
+}
+
+func (r *rig) status(provider string) providers.Status {
+	for _, s := range r.engine.Status() {
+		if s.Provider == provider {
+			return s
+		}
+	}
+	r.t.Fatalf("no status of %s", provider)
+	return providers.Status{}
+}
+
+func (r *rig) wantPhase(provider string, want providers.Phase) {
+	r.t.Helper()
+	if s := r.status(provider); s.Phase != want {
+		r.t.Errorf("%s is %q, want %q: %+v", provider, s.Phase, want, s)
+	}
+}
+
+func wantHeld(t *testing.T, f *providertest.Fake, name string, typ uint16, want string) {
+	t.Helper()
+	if got := strings.Join(f.Held(name, typ).Texts(), " "); got != want {
+		t.Errorf("%s %s is %q at the provider, want %q", name, zones.TypeString(typ), got, want)
+	}
+}
+
+// neverEmpty fails the test when www loses its last record.
+func neverEmpty(t *testing.T, f *providertest.Fake) {
+	f.Step = func(n zones.Name, old, next providers.RRset) {
+		if n == zones.MustParseName("www.example.org") && !old.IsZero() && next.IsZero() {
+			t.Error("www went empty")
+		}
+	}
+}
+
+func TestPushVerifiesAndIsThenEmpty(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := providertest.NewFake(origin)
+		f.Servers, f.Lag = 2, 3*time.Second
+		r := newRig(t, options(nil, f), providers.Mirror{Provider: "p", Driver: f})
+		r.update(both, both)
+		start := time.Now()
+		res := r.push("p")
+		if res.Applied != 3 || len(res.Left) != 0 || len(res.Unverified) != 0 {
+			t.Errorf("result %+v", res)
+		}
+		if waited := time.Since(start); waited < f.Lag {
+			t.Errorf("verified after %v although the name servers lag by %v", waited, f.Lag)
+		}
+		plan, err := r.engine.Plan(t.Context(), "p", zone, providers.PlanOptions{})
+		if err != nil || !plan.Empty() {
+			t.Errorf("second plan: %v, %v", render(plan), err)
+		}
+		if s := r.status("p"); s.Phase != providers.InSync || s.VerifiedSerial != 1 {
+			t.Errorf("status %+v", s)
+		}
+	})
+}
+
+func TestWithdrawalIsCalledForAtOnceAndNeverEmpties(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := providertest.NewFake(origin)
+		neverEmpty(t, f)
+		r := newRig(t, options(nil, f), providers.Mirror{Provider: "p", Driver: f})
+		r.update(both, both)
+		r.push("p")
+		r.run()
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		verdict := time.Now()
+		before := len(f.Calls())
+		r.update(both, onlyB, "www A 192.0.2.1")
+		synctest.Wait()
+		calls := f.Calls()[before:]
+		if len(calls) == 0 || calls[0].Time.Sub(verdict) > 200*time.Millisecond {
+			t.Errorf("first call after %v", calls)
+		}
+		wantHeld(t, f, "www.example.org", dns.TypeA, "192.0.2.2")
+		r.wantPhase("p", providers.InSync)
+		// the last one dies: all stay
+		r.update(both, both, "www A 192.0.2.1", "www A 192.0.2.2")
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if f.Held("www.example.org", dns.TypeA).IsZero() {
+			t.Error("www is empty")
+		}
+		r.update(both, both)
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if n := len(f.Held("www.example.org", dns.TypeA).Data); n != 2 {
+			t.Errorf("%d addresses after the restore, want 2", n)
+		}
+		r.stop()
+	})
+}
+
+func TestEditsWaitUnderPlanOnlyAndGoUnderAuto(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		wait, auto := providertest.NewFake(origin), providertest.NewFake(origin)
+		r := newRig(t, options(nil, nil), providers.Mirror{Provider: "wait", Driver: wait}, providers.Mirror{Provider: "auto", Driver: auto, Edits: providers.Auto})
+		r.update(both, both)
+		r.push("wait")
+		r.run()
+		synctest.Wait()
+		wantHeld(t, auto, "mail.example.org", dns.TypeA, "192.0.2.5")
+		edited := both + "\nnew A 192.0.2.9\nwww 60 A 192.0.2.3"
+		time.Sleep(time.Minute)
+		r.update(edited, strings.Replace(edited, "www 60 A 192.0.2.1\n", "", 1), "www A 192.0.2.1")
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		wantHeld(t, wait, "new.example.org", dns.TypeA, "")
+		wantHeld(t, wait, "www.example.org", dns.TypeA, "192.0.2.2")
+		wantHeld(t, auto, "new.example.org", dns.TypeA, "192.0.2.9")
+		wantHeld(t, auto, "www.example.org", dns.TypeA, "192.0.2.2 192.0.2.3")
+		r.wantPhase("wait", providers.Pending)
+		r.wantPhase("auto", providers.InSync)
+		r.push("wait")
+		wantHeld(t, wait, "new.example.org", dns.TypeA, "192.0.2.9")
+		synctest.Wait()
+		r.wantPhase("wait", providers.InSync)
+		r.stop()
+	})
+}
+
+func TestGuardBlocksAutomaticEditsButNotWithdrawals(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := providertest.NewFake(origin)
+		r := newRig(t, options(nil, nil), providers.Mirror{Provider: "p", Driver: f, Edits: providers.Auto})
+		r.run()
+		r.update(both, both)
+		time.Sleep(time.Minute)
+		r.update("www 60 A 192.0.2.1\nwww 60 A 192.0.2.2", "www 60 A 192.0.2.2", "www A 192.0.2.1") // mail and x vanish
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		wantHeld(t, f, "mail.example.org", dns.TypeA, "192.0.2.5")
+		wantHeld(t, f, "www.example.org", dns.TypeA, "192.0.2.2")
+		r.wantPhase("p", providers.Blocked)
+		_, err := r.engine.Push(t.Context(), "p", zone, providers.PushOptions{})
+		var blocked *providers.BlockedError
+		if !errors.As(err, &blocked) || blocked.Guards[0].ID != providers.GuardDeletes {
+			t.Errorf("push: %v, want G2", err)
+		}
+		if _, err := r.engine.Push(t.Context(), "p", zone, providers.PushOptions{Allow: []string{"G2"}}); err != nil {
+			t.Errorf("push --allow G2: %v", err)
+		}
+		wantHeld(t, f, "mail.example.org", dns.TypeA, "")
+		r.stop()
+	})
+}
+
+// TestAfterAnErrorReadingDecides: acceptance scenario 8.
+func TestAfterAnErrorReadingDecides(t *testing.T) {
+	faults := map[string]providertest.Fault{
+		"refused call, not done":    {Before: &providers.RetryError{After: 40 * time.Second, Err: fmt.Errorf("%w: 429", providers.ErrRateLimited)}},
+		"5xx after it was done":     {After: fmt.Errorf("%w: 503", providers.ErrUnavailable)},
+		"timeout after it was done": {Lost: true},
+		"timeout, not done":         {Hang: true},
+		"a part was done":           {Part: 1},
+		"conflict":                  {Before: providers.ErrConflict},
+		"hang for a while":          {Delay: 20 * time.Second},
+		"unknown error, not done":   {Before: errors.New("what?")},
+	}
+	for name, fault := range faults {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				bad, good := providertest.NewFake(origin), providertest.NewFake(origin)
+				neverEmpty(t, bad)
+				r := newRig(t, options(nil, nil), providers.Mirror{Provider: "bad", Driver: bad}, providers.Mirror{Provider: "good", Driver: good})
+				two := both + "\napi 60 A 192.0.2.1\napi 60 A 192.0.2.2"
+				r.update(two, two)
+				r.push("bad")
+				r.push("good")
+				first := bad.Count(providertest.OpApply) + 1
+				var failedAt, next time.Time
+				bad.Fault = func(c providertest.Call) providertest.Fault {
+					if c.Op == providertest.OpApply && c.N == first {
+						failedAt = c.Time
+						return fault
+					}
+					if c.Op == providertest.OpApply && next.IsZero() {
+						next = c.Time
+					}
+					return providertest.Fault{}
+				}
+				r.run()
+				time.Sleep(time.Minute)
+				r.update(two, onlyB+"\napi 60 A 192.0.2.2", "www A 192.0.2.1", "api A 192.0.2.1")
+				synctest.Wait()
+				wantHeld(t, good, "www.example.org", dns.TypeA, "192.0.2.2")
+				if fault.After != nil {
+					r.wantPhase("bad", providers.InSync) // read back, found done, no error kept
+					if s := r.status("bad"); s.Error != "" {
+						t.Errorf("error kept: %s", s.Error)
+					}
+				}
+				time.Sleep(5 * time.Minute)
+				synctest.Wait()
+				wantHeld(t, bad, "www.example.org", dns.TypeA, "192.0.2.2")
+				wantHeld(t, bad, "api.example.org", dns.TypeA, "192.0.2.2")
+				r.wantPhase("bad", providers.InSync)
+				if fault.After != nil && !next.IsZero() {
+					t.Error("it was there when read back, and was written again")
+				}
+				var retry *providers.RetryError
+				if errors.As(fault.Before, &retry) && next.Sub(failedAt) < retry.After {
+					t.Errorf("tried again after %v, asked to wait %v", next.Sub(failedAt), retry.After)
+				}
+				r.stop()
+			})
+		})
+	}
+}
+
+// TestFailingProviderHoldsUpNobody: reading hangs at one, the other goes on.
+func TestFailingProviderHoldsUpNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dark, good := providertest.NewFake(origin), providertest.NewFake(origin)
+		r := newRig(t, options(nil, nil), providers.Mirror{Provider: "dark", Driver: dark}, providers.Mirror{Provider: "good", Driver: good})
+		r.update(both, both)
+		r.push("dark")
+		r.push("good")
+		var mu sync.Mutex
+		broken := true
+		dark.Fault = func(providertest.Call) providertest.Fault {
+			mu.Lock()
+			defer mu.Unlock()
+			return providertest.Fault{Hang: broken}
+		}
+		r.run()
+		time.Sleep(10 * time.Minute)
+		r.wantPhase("dark", providers.Unreachable)
+		for i := range 3 {
+			time.Sleep(10 * time.Second)
+			at := time.Now()
+			if i%2 == 0 {
+				r.update(both, onlyB, "www A 192.0.2.1")
+			} else {
+				r.update(both, both)
+			}
+			synctest.Wait()
+			if c := good.Calls(); c[len(c)-1].Time != at {
+				t.Errorf("the good provider was not called at once")
+			}
+		}
+		wantHeld(t, good, "www.example.org", dns.TypeA, "192.0.2.2")
+		wantHeld(t, dark, "www.example.org", dns.TypeA, "192.0.2.1 192.0.2.2")
+		mu.Lock()
+		broken = false
+		mu.Unlock()
+		time.Sleep(3 * time.Minute)
+		synctest.Wait()
+		wantHeld(t, dark, "www.example.org", dns.TypeA, "192.0.2.2")
+		r.wantPhase("dark", providers.InSync)
+		r.stop()
+	})
+}
+
+// TestForeignEdit: acceptance scenario 9.
+func TestForeignEdit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		wait, auto := providertest.NewFake(origin), providertest.NewFake(origin)
+		r := newRig(t, options(nil, nil), providers.Mirror{Provider: "wait", Driver: wait}, providers.Mirror{Provider: "auto", Driver: auto, Edits: providers.Auto})
+		r.update(both, both)
+		r.push("wait")
+		r.run()
+		time.Sleep(time.Minute)
+		for _, f := range []*providertest.Fake{wait, auto} {
+			f.Edit(providertest.Set(origin, "mail A 192.0.2.66"), providertest.Set(origin, "theirs A 192.0.2.67"))
+		}
+		time.Sleep(6 * time.Minute)
+		synctest.Wait()
+		wantHeld(t, wait, "mail.example.org", dns.TypeA, "192.0.2.66")
+		wantHeld(t, auto, "mail.example.org", dns.TypeA, "192.0.2.5")
+		wantHeld(t, auto, "theirs.example.org", dns.TypeA, "192.0.2.67")
+		if s := r.status("wait"); s.Phase != providers.Drifted || s.DriftCount != 2 || s.Foreign != 1 {
+			t.Errorf("status %+v, want drifted: two lines, one foreign", s)
+		}
+		r.wantPhase("auto", providers.InSync)
+		r.stop()
+	})
+}
+
+// TestFlapWithinPropagation: acceptance scenario 10. Calls stay bounded by MinInterval, the last state wins.
+func TestFlapWithinPropagation(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := providertest.NewFake(origin)
+		f.Servers, f.Lag = 2, 20*time.Second
+		neverEmpty(t, f)
+		r := newRig(t, options(nil, f), providers.Mirror{Provider: "p", Driver: f})
+		r.update(both, both)
+		r.push("p")
+		r.run()
+		time.Sleep(time.Minute)
+		writes := f.Count(providertest.OpApply)
+		for i := range 101 {
+			if i%2 == 0 {
+				r.update(both, onlyB, "www A 192.0.2.1")
+			} else {
+				r.update(both, both)
+			}
+			time.Sleep(100 * time.Millisecond)
+		}
+		time.Sleep(2 * time.Minute)
+		synctest.Wait()
+		wantHeld(t, f, "www.example.org", dns.TypeA, "192.0.2.2")
+		r.wantPhase("p", providers.InSync)
+		if n := f.Count(providertest.OpApply) - writes; n > 4 {
+			t.Errorf("%d writes for 101 flips within 10 s, want at most 4", n)
+		}
+		r.stop()
+	})
+}
+
+// TestNewestWins: while a write hangs, older wishes pile up; the newest alone is written then.
+func TestNewestWins(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := providertest.NewFake(origin)
+		r := newRig(t, options(nil, nil), providers.Mirror{Provider: "p", Driver: f, Edits: providers.Auto})
+		var mu sync.Mutex
+		var seen []string
+		f.Fault = func(c providertest.Call) providertest.Fault {
+			mu.Lock()
+			defer mu.Unlock()
+			if r.gen == 1 {
+				return providertest.Fault{}
+			}
+			if c.Op == providertest.OpSnapshot {
+				return providertest.Fault{Delay: 10 * time.Second}
+			}
+			seen = append(seen, strings.Join(c.Changes[0].New.Texts(), " "))
+			return providertest.Fault{}
+		}
+		r.run()
+		r.update("v A 192.0.2.0", "v A 192.0.2.0")
+		time.Sleep(time.Minute)
+		for i := 1; i <= 9; i++ {
+			z := fmt.Sprintf("v A 192.0.2.%d", i)
+			mu.Lock()
+			r.update(z, z)
+			mu.Unlock()
+			time.Sleep(time.Second)
+		}
+		r.engine.Update(zone, providers.Desired{Served: providertest.MustZone(origin, "v A 192.0.2.100"), Generation: 1}) // late and old
+		time.Sleep(2 * time.Minute)
+		synctest.Wait()
+		if got := strings.Join(seen, " "); got != "192.0.2.9" {
+			t.Errorf("written: %s, want 192.0.2.9 alone", got)
+		}
+		r.stop()
+	})
+}
+
+// TestKilledAtEveryStep: acceptance scenario 7. The engine dies at its nth call, before it or after it was done.
+func TestKilledAtEveryStep(t *testing.T) {
+	for _, lost := range []bool{false, true} {
+		for n := 1; n <= 12; n++ {
+			t.Run(fmt.Sprintf("call %d lost %v", n, lost), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) { killedAt(t, n, lost) })
+			})
+		}
+	}
+}
+
+func killedAt(t *testing.T, n int, lost bool) {
+	f := providertest.NewFake(origin)
+	neverEmpty(t, f)
+	state := &generations{t: t}
+	o := options(state, nil)
+	o.Timeouts.Stop = time.Millisecond
+	first := newRig(t, o, providers.Mirror{Provider: "p", Driver: f})
+	first.update(both, both)
+	calls, dead := 0, make(chan struct{})
+	var mu sync.Mutex
+	armed := true
+	f.Fault = func(providertest.Call) providertest.Fault {
+		mu.Lock()
+		defer mu.Unlock()
+		if calls++; armed && calls == n {
+			armed = false
+			close(dead)
+			return providertest.Fault{Hang: !lost, Lost: lost}
+		}
+		return providertest.Fault{}
+	}
+	ctx, kill := context.WithCancel(t.Context())
+	go func() { <-dead; kill() }()
+	_, _ = first.engine.Push(ctx, "p", zone, providers.PushOptions{Wait: -1})
+	first.run()
+	first.update(both, onlyB, "www A 192.0.2.1")
+	time.Sleep(10 * time.Second)
+	first.update(both, both)
+	time.Sleep(10 * time.Second)
+	first.stop()
+	kill()
+
+	second := newRig(t, options(state, nil), providers.Mirror{Provider: "p", Driver: f})
+	second.gen = 100
+	second.update(both, onlyB, "www A 192.0.2.1")
+	second.run()
+	time.Sleep(time.Minute)
+	if f.Held("www.example.org", dns.TypeA).IsZero() || second.status("p").Phase == providers.Pending {
+		second.push("p") // the first push was cut off before anything was approved
+	}
+	synctest.Wait()
+	wantHeld(t, f, "www.example.org", dns.TypeA, "192.0.2.2")
+	wantHeld(t, f, "mail.example.org", dns.TypeA, "192.0.2.5")
+	second.update(both, both)
+	time.Sleep(time.Minute)
+	synctest.Wait()
+	if n := len(f.Held("www.example.org", dns.TypeA).Data); n != 2 {
+		t.Errorf("%d addresses after the restore, want 2", n)
+	}
+	second.wantPhase("p", providers.InSync)
+	second.stop()
+}
+
+// generations is a State that fails the test when a generation does not rise.
+type generations struct {
+	providers.MemoryState
+	t    *testing.T
+	last uint64
+}
+
+func (g *generations) Save(p string, z zones.Name, was uint64, s providers.Saved) error {
+	if s.Generation < g.last {
+		g.t.Errorf("generation %d after %d", s.Generation, g.last)
+	}
+	err := g.MemoryState.Save(p, z, was, s)
+	if err == nil {
+		g.last = s.Generation
+	}
+	return err
+}
+
+// TestTwoControllers: whoever has not seen the other's write writes nothing.
+func TestTwoControllers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := providertest.NewFake(origin)
+		state := &providers.MemoryState{}
+		a := newRig(t, options(state, nil), providers.Mirror{Provider: "p", Driver: f})
+		b := newRig(t, options(state, nil), providers.Mirror{Provider: "p", Driver: f})
+		a.update(both, both)
+		b.update(both, both)
+		a.push("p") // a has generation 1
+		if _, err := b.engine.Plan(t.Context(), "p", zone, providers.PlanOptions{}); err != nil {
+			t.Fatal(err) // b has read generation 1
+		}
+		a.update(both+"\na A 192.0.2.8", both+"\na A 192.0.2.8")
+		a.push("p")
+		writes := f.Count(providertest.OpApply)
+		b.update(both+"\nb A 192.0.2.9", both+"\nb A 192.0.2.9")
+		_, err := b.engine.Push(t.Context(), "p", zone, providers.PushOptions{})
+		if !errors.Is(err, providers.ErrFenced) {
+			t.Errorf("push of the late one: %v, want ErrFenced", err)
+		}
+		if n := f.Count(providertest.OpApply); n != writes {
+			t.Errorf("the late one wrote %d times", n-writes)
+		}
+	})
+}
+
+func TestReadFailureTouchesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := providertest.NewFake(origin)
+		r := newRig(t, options(nil, nil), providers.Mirror{Provider: "p", Driver: f, Edits: providers.Auto})
+		f.Fault = func(c providertest.Call) providertest.Fault {
+			if c.Op == providertest.OpSnapshot {
+				return providertest.Fault{Before: fmt.Errorf("%w: half a page", providers.ErrUnavailable)}
+			}
+			return providertest.Fault{}
+		}
+		r.update(both, both)
+		r.run()
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		if n := f.Count(providertest.OpApply); n != 0 {
+			t.Errorf("%d writes without having read", n)
+		}
+		if s := r.status("p"); s.Phase != providers.Unreachable || !strings.Contains(s.Error, "half a page") {
+			t.Errorf("status %+v", s)
+		}
+		if n := f.Count(providertest.OpSnapshot); n > 120 {
+			t.Errorf("%d readings in an hour", n)
+		}
+		r.stop()
+	})
+}
+
+// TestOneRefusedRecordBlocksNoOther: the rest goes on, and the refusal is said.
+func TestOneRefusedRecordBlocksNoOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := providertest.NewFake(origin)
+		f.Refuse = map[providers.Key]string{{Name: zones.MustParseName("x.example.org"), Type: dns.TypeTXT}: "I don't like it"}
+		r := newRig(t, options(nil, nil), providers.Mirror{Provider: "p", Driver: f, Edits: providers.Auto})
+		r.run()
+		r.update(both, both)
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		wantHeld(t, f, "mail.example.org", dns.TypeA, "192.0.2.5")
+		wantHeld(t, f, "x.example.org", dns.TypeTXT, "")
+		if s := r.status("p"); len(s.Refused) != 1 || !strings.Contains(s.Refused[0].Text, "I don't like it") || len(s.Losses) != 1 {
+			t.Errorf("refused %+v losses %+v", s.Refused, s.Losses)
+		}
+		r.stop()
+	})
+}
+
+func TestStaleReadIsReadAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := providertest.NewFake(origin)
+		r := newRig(t, options(nil, nil), providers.Mirror{Provider: "p", Driver: f})
+		f.Fault = func(c providertest.Call) providertest.Fault {
+			return providertest.Fault{Stale: c.Op == providertest.OpSnapshot && c.N <= 3}
+		}
+		r.update(both, both)
+		if res := r.push("p"); res.Applied != 3 || f.Count(providertest.OpApply) != 1 {
+			t.Errorf("%d applied in %d writes, want 3 in 1", res.Applied, f.Count(providertest.OpApply))
+		}
+	})
+}
+
+func TestDivergedNameServersAreSaid(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := providertest.NewFake(origin)
+		f.Servers, f.Lag = 1, time.Hour
+		r := newRig(t, options(nil, f), providers.Mirror{Provider: "p", Driver: f})
+		r.update(both, both)
+		r.run()
+		res := r.push("p")
+		if len(res.Unverified) != 3 || !strings.Contains(strings.Join(res.Unverified, "\n"), "www A: ns1.fake.invalid. has none") {
+			t.Errorf("unverified %q", res.Unverified)
+		}
+		r.wantPhase("p", providers.Diverged)
+		time.Sleep(2 * time.Hour)
+		synctest.Wait()
+		r.wantPhase("p", providers.InSync)
+		r.stop()
+	})
+}
+
+func TestPushOfAnotherPlanIsRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := providertest.NewFake(origin)
+		r := newRig(t, options(nil, nil), providers.Mirror{Provider: "p", Driver: f})
+		r.update(both, both)
+		plan, err := r.engine.Plan(t.Context(), "p", zone, providers.PlanOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.Edit(providertest.Set(origin, "mail A 192.0.2.66"))
+		if _, err := r.engine.Push(t.Context(), "p", zone, providers.PushOptions{Hash: plan.Hash}); !errors.Is(err, providers.ErrPlanChanged) {
+			t.Errorf("push: %v, want ErrPlanChanged", err)
+		}
+		if n := f.Count(providertest.OpApply); n != 0 {
+			t.Errorf("%d writes", n)
+		}
+	})
+}
+
+// TestAdoptedWithoutAPush: a provider that holds exactly the zone already needs no push before health works.
+func TestAdoptedWithoutAPush(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := providertest.NewFake(origin)
+		for _, s := range providertest.MustRRsets(origin, both) {
+			f.Edit(providers.RRset{RRset: s})
+		}
+		r := newRig(t, options(nil, nil), providers.Mirror{Provider: "p", Driver: f})
+		r.update(both, both)
+		r.run()
+		time.Sleep(time.Minute)
+		r.wantPhase("p", providers.InSync)
+		r.update(both, onlyB, "www A 192.0.2.1")
+		synctest.Wait()
+		wantHeld(t, f, "www.example.org", dns.TypeA, "192.0.2.2")
+		r.stop()
+	})
+}
+
+func TestUnknownMirror(t *testing.T) {
+	e := providers.NewEngine(providers.Options{})
+	if _, err := e.Plan(t.Context(), "p", zone, providers.PlanOptions{}); !errors.Is(err, providers.ErrUnknownMirror) {
+		t.Errorf("plan: %v", err)
+	}
+	if err := e.Set([]providers.Mirror{{Provider: "p", Zone: zone}, {Provider: "p", Zone: zone}}); err == nil {
+		t.Error("two mirrors without drivers under one name are taken")
+	}
+}
