@@ -1,0 +1,93 @@
+package resolver
+
+import (
+	"testing"
+
+	"github.com/miekg/dns"
+
+	"github.com/mangrove-dns/mangrove/zones"
+)
+
+// packetCatalog has something of everything that the answering path distinguishes.
+func packetCatalog(tb testing.TB) *zones.Catalog {
+	return parseCatalog(tb, "example.", `
+@        SOA   ns hostmaster 1 2 3 4 60
+@        NS    ns
+@        MX    10 mail
+ns       A     192.0.2.53
+mail     A     192.0.2.25
+mail     AAAA  2001:db8::25
+www      CNAME host
+host     A     192.0.2.1
+host     TXT   "text"
+*.w      A     192.0.2.2
+d        DNAME w
+sub      NS    ns.sub
+sub      DS    1 13 2 00
+ns.sub   A     192.0.2.3
+_s._tcp  SRV   1 2 3 host
+svc      HTTPS 1 . alpn=h2
+svc      HTTPS 0 host
+svc      A     192.0.2.4
+a.b.c    TXT   "below empty non-terminals"
+loop     CNAME loop
+other    CNAME www.second.
+generic  TYPE65400 \# 3 010203
+`, "second.", "@ SOA ns.example. h.example. 1 2 3 4 5\n@ NS ns.example.\nwww CNAME missing.example.\n")
+}
+
+// FuzzPacket has any packet answered, over either transport. Whatever it is: no panic, no answer to a response, the same
+// ID and opcode, a size that both sides agreed on, and an answer that another implementation reads.
+func FuzzPacket(f *testing.F) {
+	for _, q := range []string{
+		"host.example. A", "www.example. A +edns", "x.w.example. A +dnssec", "a.d.example. A", "x.sub.example. AAAA +bufsize=4096",
+		"sub.example. DS", "_s._tcp.example. SRV", "svc.example. HTTPS", "b.c.example. A", "missing.example. A", "loop.example. TXT",
+		"host.example. ANY", "example. AXFR", "example. IXFR", "version.bind. TXT CH", "other.example. A +nsid", "generic.example. TYPE65400",
+		"elsewhere. A +option=65001", "host.example. A +edns=1", "example. TSIG",
+	} {
+		f.Add(pack(f, parseQuery(f, q).msg), false)
+		f.Add(pack(f, parseQuery(f, q).msg), true)
+	}
+	update := new(dns.Msg)
+	update.SetUpdate("example.")
+	f.Add(pack(f, update), false)
+	signed := new(dns.Msg)
+	signed.SetQuestion("host.example.", dns.TypeA)
+	signed.SetTsig("key.example.", dns.HmacSHA256, 300, 1700000000)
+	if wire, _, err := dns.TsigGenerate(signed, "c2VjcmV0", "", false); err == nil {
+		f.Add(wire, false)
+	}
+	cat := packetCatalog(f)
+	w := NewWorker(Policy{Identity: Identity{Version: "v", Name: "n", NSID: "id"}, KeepAlive: 100})
+	f.Fuzz(func(t *testing.T, packet []byte, tcp bool) {
+		via := UDP
+		if tcp {
+			via = TCP
+		}
+		m := send(t, w, cat, packet, via)
+		if m == nil {
+			if len(packet) >= headerLen && packet[2]&0x80 == 0 {
+				t.Fatalf("no answer to %x", packet)
+			}
+			return
+		}
+		switch m.Rcode {
+		case dns.RcodeSuccess, dns.RcodeNameError, dns.RcodeYXDomain, dns.RcodeBadVers:
+		case dns.RcodeFormatError, dns.RcodeNotImplemented, dns.RcodeRefused, dns.RcodeNotAuth:
+			if len(m.Answer)+len(m.Ns) > 0 || m.Authoritative {
+				t.Fatalf("%x: content beside an error:\n%v", packet, m)
+			}
+		default:
+			t.Fatalf("%x: %s", packet, dns.RcodeToString[m.Rcode])
+		}
+		// Who sends no sound EDNS gets none.
+		q := new(dns.Msg)
+		if q.Unpack(packet) == nil && q.IsEdns0() == nil && m.IsEdns0() != nil {
+			t.Fatalf("%x: EDNS unasked:\n%v", packet, m)
+		}
+		// What miekg/dns takes for an ordinary query with one question is not FORMERR, unless for what it does not check.
+		if m.Rcode == dns.RcodeSuccess && len(m.Question) != 1 {
+			t.Fatalf("%x: NOERROR without the question:\n%v", packet, m)
+		}
+	})
+}
