@@ -181,7 +181,8 @@ func loadImage(b *bolt.Bucket, origin zones.Name) (*zones.Zone, error) {
 	return zb.Zone(), nil
 }
 
-// patchImage applies changes to the image of origin in b; it writes the chunks that they touch.
+// patchImage applies changes to the image of origin in b; it writes the chunks that they touch. ErrChain says that the Old
+// of a change is not what the image has.
 func patchImage(b *bolt.Bucket, origin zones.Name, changes []zones.Change) error {
 	touched := make(map[string][]zones.Change)
 	c := b.Cursor()
@@ -231,6 +232,8 @@ func patchChunk(b *bolt.Bucket, origin zones.Name, key []byte, changes []zones.C
 			return int(s.Type) - int(ch.Type)
 		})
 		switch {
+		case found == ch.Old.IsZero() || found && !sets[at].Equal(ch.Old):
+			return fmt.Errorf("%w: %s %s is not what its change would replace", ErrChain, ch.Name, zones.TypeString(ch.Type))
 		case found && ch.New.IsZero():
 			sets = slices.Delete(sets, at, at+1)
 		case found:

@@ -137,7 +137,7 @@ func (s *Bolt) appendVersion(tx *bolt.Tx, v Version) error {
 		return err
 	}
 	e := entry{Entry: Entry{Origin: v.Origin, Generation: v.Generation, From: v.From, To: v.To, Time: v.Time,
-		Reasons: v.Reasons, Whole: v.Prev == 0, Changes: v.Changes}, before: h.hash}
+		Reasons: v.Reasons, Whole: v.Whole || v.Prev == 0, Changes: v.Changes}, before: h.hash}
 	value := []byte(nil)
 	if !e.Whole {
 		e.after = h.hash.after(v.Changes, v.Origin)

@@ -32,7 +32,7 @@ type Store interface {
 	// serial older (RFC 1982) than the newest journaled one is refused with ErrChain.
 	Reserve(ctx context.Context, upTo map[zones.Name]uint32) error
 	// AppendServed journals versions, each following the newest of its zone (Prev and From; both 0 for the
-	// first), else all are refused with ErrChain. Reserved rises to To where it is behind. The oldest entries of a zone go
+	// first; the Old of each change), else all are refused with ErrChain. Reserved rises to To where it is behind. The oldest entries of a zone go
 	// when there are more, or larger ones, than the store keeps.
 	AppendServed(ctx context.Context, vs []Version) error
 	// Served returns the newest journaled version of a zone as a whole; ErrNotFound where there is none.
@@ -106,13 +106,19 @@ var (
 	ErrNotFound = errors.New("not in the store")
 	// ErrCorrupt is returned when something in the store is not what was written: a checksum, a length, an order.
 	ErrCorrupt = errors.New("store is damaged")
-	// ErrChain is returned when a served version does not follow the newest one, or a serial would go back.
-	ErrChain = errors.New("does not follow the newest journaled version")
+	// ErrChain is returned when a served version does not follow the newest one, or a serial would go back. It has a
+	// method Chain, by which package live knows it.
+	ErrChain error = chainError{}
 	// ErrStale is returned when a newer plan was begun for the zone at the provider.
 	ErrStale = errors.New("a newer plan was begun")
 	// ErrReadOnly is returned when a store that was opened for reading is written to.
 	ErrReadOnly = errors.New("store is open for reading only")
 )
+
+type chainError struct{}
+
+func (chainError) Error() string { return "does not follow the newest journaled version" }
+func (chainError) Chain() bool   { return true }
 
 // File is one file that a loaded version was read from.
 type File struct {
@@ -162,9 +168,10 @@ type Version = struct {
 	FileSerial  uint32
 	FileVersion string
 	// Changes is all that differs from the version before, the apex SOA with its serial included: exactly
-	// zones.Diff. It is not looked at where Prev is 0.
+	// zones.Diff. Whole says that they are not known; they are not looked at then, nor where Prev is 0.
 	Changes []zones.Change
-	// Zone is the version itself, its SOA serial To. It is read where Prev is 0 or the changes are too large to keep.
+	Whole   bool
+	// Zone is the version itself, its SOA serial To. It is read where there are no changes, or too many to keep.
 	Zone *zones.Zone
 }
 

@@ -385,6 +385,8 @@ func testServedRefused(t *testing.T, s *session) {
 		"serial again":            func(v *store.Version) { v.To = 11 },
 		"serial back":             func(v *store.Version) { v.To = 9 },
 		"serial far":              func(v *store.Version) { v.To = 11 + 1<<31 },
+		"from other content":      func(v *store.Version) { v.Changes = zones.Diff(z1, z3) },
+		"from nothing":            func(v *store.Version) { v.Changes = zones.Diff(nil, z3) },
 	} {
 		v := good
 		bad(&v)
@@ -453,10 +455,18 @@ func testJournal(t *testing.T, s *session) {
 		equal(t, must(s.Journal(t.Context(), org, from))(t), want[from:])
 	}
 	equal(t, len(must(s.Journal(t.Context(), org, 6))(t)), 0)
-	for _, from := range []uint32{0, 7, 100} {
+	for _, from := range []uint32{0, 9, 100} {
 		_, err := s.Journal(t.Context(), org, from)
 		wantErr(t, err, store.ErrNotFound)
 	}
+	// A version whose changes are not known breaks the way back.
+	v := ch.version(zoneN(t, "example.org.", 7, 20))
+	v.Changes, v.Whole = nil, true
+	ok(t, s.AppendServed(t.Context(), []store.Version{v}))
+	equal(t, Text(must(s.Served(t.Context(), org))(t)), Text(v.Zone))
+	want = append(want, store.Entry{Origin: org, Generation: 7, From: 6, To: 7, Time: t0, Reasons: v.Reasons, Whole: true})
+	_, err = s.Journal(t.Context(), org, 5)
+	wantErr(t, err, store.ErrNotFound)
 	slices.Reverse(want)
 	equal(t, must(s.History(t.Context(), org, 100))(t), want)
 	equal(t, must(s.History(t.Context(), org, 2))(t), want[:2])

@@ -1,0 +1,49 @@
+package live
+
+import (
+	"time"
+
+	"github.com/mangrove-dns/mangrove/zones"
+)
+
+// writing is how journaling goes. Publisher.mu guards it.
+type writing struct {
+	since           time.Time // the write in progress; zero: none
+	failing         time.Time // the first failure in a row; zero: the last write went well
+	failures        int       // in a row
+	reserveFailures int       // ever
+	err             error     // the last one
+}
+
+// Health says how durable what is served is.
+type Health struct {
+	Pending      int          // zones with a version that is not in the journal
+	PendingSince time.Time    // since when there are some; zero: none
+	WriteSince   time.Time    // the write in progress began; zero: none is. One that lasts tells of a disk that hangs
+	Failures     int          // writes that failed in a row
+	FailingSince time.Time    // the first of them; zero: the last write went well
+	Err          error        // the last of them; nil: the last write went well
+	Unreserved   []zones.Name // zones whose content is newer than their serial
+}
+
+// OK says that the store keeps up: nothing has failed since the last success, and no zone waits for a serial.
+func (h Health) OK() bool { return h.Err == nil && len(h.Unreserved) == 0 }
+
+// Health returns how journaling goes.
+func (p *Publisher) Health() Health {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	h := Health{WriteSince: p.health.since, Failures: p.health.failures, FailingSince: p.health.failing, Err: p.health.err}
+	for _, z := range p.queue {
+		if z.served == nil {
+			continue
+		}
+		if h.Pending++; h.Pending == 1 || z.waits.Before(h.PendingSince) {
+			h.PendingSince = z.waits
+		}
+		if z.unreserved {
+			h.Unreserved = append(h.Unreserved, z.origin)
+		}
+	}
+	return h
+}
