@@ -8,9 +8,10 @@ import (
 )
 
 // Flap is the penalty for targets that come and go. A return that would be the target's transition number Max+1 or
-// later within Window is held for hold_down doubled as often as it takes, up to Cap. A withdrawal is never delayed.
+// later within Window is held for hold_down doubled as often as it takes, up to Cap. A withdrawal is never delayed, so
+// with a Cap of at least Window there are never more than Max transitions within Window, but for one last withdrawal.
 type Flap struct {
-	Max    int
+	Max    int // 0: no penalty
 	Window time.Duration
 	Cap    time.Duration
 }
@@ -139,8 +140,13 @@ func (d damper) flipsSince(t time.Duration) int {
 	return n
 }
 
-// flip changes the state. The first one out of Unknown is no flapping.
+// flip changes the state, and starts the streaks anew. The first one out of Unknown is no flapping, and where it is an answer
+// that ends the not knowing, what was seen before goes on counting.
 func (d damper) flip(to State, now time.Duration, f Flap) damper {
+	if d.state == Unknown && to == Up {
+		d.state, d.confirmed = Up, true
+		return d
+	}
 	next := damper{state: to, confirmed: true}
 	next.flips = slices.DeleteFunc(slices.Clone(d.flips), func(at time.Duration) bool { return at <= now-f.Window })
 	if d.state != Unknown {

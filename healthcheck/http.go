@@ -2,6 +2,7 @@ package healthcheck
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -10,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -98,14 +100,27 @@ func judge(conn net.Conn, req *http.Request, c Check) error {
 		return nil
 	}
 	limited.N += maxBody
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxBody))
-	switch {
-	case strings.Contains(string(body), c.ExpectBody):
-		return nil
-	case err != nil:
-		return explain(plain(err), "reading the body", c.Timeout)
+	return find(io.LimitReader(resp.Body, maxBody), c)
+}
+
+// find looks for expect_body, and stops as soon as it has come: a body may be endless.
+func find(r io.Reader, c Check) error {
+	want := []byte(c.ExpectBody)
+	body := make([]byte, 0, 4<<10)
+	for {
+		body = slices.Grow(body, 1<<10)
+		n, err := r.Read(body[len(body):cap(body)])
+		from := max(0, len(body)-len(want)+1)
+		body = body[:len(body)+n]
+		switch {
+		case bytes.Contains(body[from:], want):
+			return nil
+		case err == io.EOF:
+			return fmt.Errorf("the body does not contain %q", c.ExpectBody)
+		case err != nil:
+			return explain(plain(err), "reading the body", c.Timeout)
+		}
 	}
-	return fmt.Errorf("the body does not contain %q", c.ExpectBody)
 }
 
 // response returns the final response behind any interim ones (RFC 9110 15.2).

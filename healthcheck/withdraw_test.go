@@ -2,7 +2,6 @@ package healthcheck
 
 import (
 	"fmt"
-	"maps"
 	"math/rand/v2"
 	"net/netip"
 	"reflect"
@@ -30,7 +29,7 @@ one         A     192.0.2.1
 @           A     192.0.2.2
 api     60  CNAME Eu.LB.example.net.
 other   60  CNAME own.example.net.
-mail    MX  10 one
+mail    MX  10 mx.example.net.
 `
 
 func TestWithdraw(t *testing.T) {
@@ -337,7 +336,7 @@ func checkChanges(t *testing.T, rules []Rule, changes []zones.Change) {
 // randomZone makes a zone of a few names, and rules for some of them.
 func randomZone(t *testing.T, rnd *rand.Rand) (*zones.Zone, []Rule) {
 	text := ""
-	rules := make(map[string]Rule)
+	var rules []Rule
 	for i := range 1 + rnd.IntN(6) {
 		owner := fmt.Sprintf("n%d", i)
 		rule := Rule{Name: name(owner + ".example.com"), Policy: Policy(rnd.IntN(2)), Checks: []Check{Default()}[:rnd.IntN(2)]}
@@ -365,9 +364,9 @@ func randomZone(t *testing.T, rnd *rand.Rand) (*zones.Zone, []Rule) {
 				text += fmt.Sprintf("%s %d HTTPS 1 . ipv4hint=192.0.2.%d,192.0.2.%d\n", owner, ttl, rnd.IntN(5), 5+rnd.IntN(5))
 			}
 		}
-		rules[owner] = rule
+		rules = append(rules, rule)
 	}
-	return zoneOf(t, text), slices.Collect(maps.Values(rules))
+	return zoneOf(t, text), rules
 }
 
 func FuzzHints(f *testing.F) {
@@ -391,6 +390,70 @@ func FuzzHints(f *testing.F) {
 			if a != addr && !slices.Contains(hintsOf(next), a) {
 				t.Errorf("%x: %s went with %s", data, a, addr)
 			}
+		}
+	})
+}
+
+// bigZone is n names with an A record each, and one name with two, "www".
+func bigZone(b *testing.B, n int) *zones.Zone {
+	b.Helper()
+	builder := zones.NewBuilder(name("example.com"))
+	soa := zoneOf(b, pair)
+	for set := range soa.RRsets() {
+		if err := builder.AddRRset(set); err != nil {
+			b.Fatal(err)
+		}
+	}
+	for i := range n {
+		owner, err := name("example.com").Child(fmt.Sprintf("host-%d", i))
+		if err != nil {
+			b.Fatal(err)
+		}
+		if _, _, err := builder.Add(owner, dns.TypeA, 300, []byte{10, byte(i >> 16), byte(i >> 8), byte(i)}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	return builder.Zone()
+}
+
+// BenchmarkWithdraw is one rule in a zone of 1,000,000 records, from nothing and for a flip.
+func BenchmarkWithdraw(b *testing.B) {
+	loaded := bigZone(b, 1_000_000)
+	rules := []Rule{httpsRule("www.example.com")}
+	o := NewOverlay(loaded, rules)
+	key := o.Watches()[0].Key
+	state := func(k Key) Verdict { return Verdict{Key: k, State: map[bool]State{true: Down, false: Up}[k == key]} }
+	b.Run("whole", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			Withdraw(loaded, rules, state)
+		}
+	})
+	b.Run("flip", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			o.WithdrawTouched(state, key)
+		}
+	})
+}
+
+// BenchmarkOverlay joins 10,000 rules with a zone, and flips one target of one.
+func BenchmarkOverlay(b *testing.B) {
+	loaded := bigZone(b, 10_000)
+	var rules []Rule
+	for i := range 10_000 {
+		rules = append(rules, httpsRule(fmt.Sprintf("host-%d.example.com", i)))
+	}
+	b.Run("new", func(b *testing.B) {
+		for b.Loop() {
+			NewOverlay(loaded, rules)
+		}
+	})
+	o := NewOverlay(loaded, rules)
+	state := states(nil)
+	b.Run("flip", func(b *testing.B) {
+		for b.Loop() {
+			o.WithdrawTouched(state, o.Watches()[4711].Key)
 		}
 	})
 }
