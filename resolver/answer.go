@@ -204,7 +204,7 @@ func (w *Worker) match(z *zones.Zone, node zones.Node) (more bool) {
 		return false
 	}
 	if set, ok := z.Set(node, qtype); ok {
-		w.res.addAnswer(w.here(z, node, set))
+		w.answerWith(z, node, set, 0)
 		return false
 	}
 	set, ok := z.Set(node, dns.TypeCNAME)
@@ -212,7 +212,7 @@ func (w *Worker) match(z *zones.Zone, node zones.Node) (more bool) {
 		w.deny(z, dns.RcodeSuccess)
 		return false
 	}
-	w.res.addAnswer(w.here(z, node, set))
+	w.answerWith(z, node, set, 0)
 	return w.follow(set.Wire[recordLen:])
 }
 
@@ -223,9 +223,7 @@ func (w *Worker) any(z *zones.Zone, node zones.Node) {
 		w.deny(z, dns.RcodeSuccess)
 		return
 	}
-	s := w.here(z, node, set)
-	s.every = w.via != UDP
-	w.res.addAnswer(s)
+	w.answerWith(z, node, set, 0).every = w.via != UDP
 }
 
 // follow makes target, a sound name in wire form, the current name. False: we have been there.
@@ -256,7 +254,7 @@ func (w *Worker) substitute(z *zones.Zone, f *zones.Found) (more bool) {
 	}
 	prefix := w.key.Offset(f.CoverLabels)
 	if !w.res.has(z, f.Cover, dns.TypeDNAME) {
-		w.res.addAnswer(w.above(z, f.Cover, set, prefix))
+		w.answerWith(z, f.Cover, set, prefix)
 	}
 	target := set.Wire[recordLen:]
 	if prefix+len(target) > maxName {
@@ -265,7 +263,7 @@ func (w *Worker) substitute(z *zones.Zone, f *zones.Found) (more bool) {
 	}
 	// 3.1: the CNAME has the DNAME's TTL. QTYPE CNAME asks for just this record.
 	cname := w.synthesise(dns.TypeCNAME, dns.ClassINET, set.TTL, w.current[:prefix], target)
-	w.res.addAnswer(w.here(nil, zones.NoNode, cname))
+	w.answerWith(nil, zones.NoNode, cname, 0)
 	if w.req.qtype == dns.TypeCNAME || w.req.qtype == dns.TypeANY {
 		return false
 	}
@@ -297,7 +295,7 @@ func (w *Worker) deny(z *zones.Zone, rcode int) {
 		return
 	}
 	w.res.Rcode = rcode
-	w.res.addAuthority(w.above(z, zones.NoNode, soa, len(w.current)-len(z.Origin().Wire())))
+	w.authorityWith(z, zones.NoNode, soa, len(w.current)-len(z.Origin().Wire()))
 }
 
 // refer sends the resolver down to the servers of the cut (RFC 1034 4.3.2 step 3b).
@@ -309,21 +307,30 @@ func (w *Worker) refer(z *zones.Zone, f *zones.Found, step int) {
 	// AA speaks for the first owner in the answer section (RFC 1035 4.1.1), which is ours behind a CNAME.
 	w.res.Authoritative = step > 0
 	w.res.referral = true
-	w.res.addAuthority(w.above(z, f.Cover, ns, w.key.Offset(f.CoverLabels)))
+	w.authorityWith(z, f.Cover, ns, w.key.Offset(f.CoverLabels))
 }
 
-// here is set with the current name as owner.
-func (w *Worker) here(z *zones.Zone, node zones.Node, set zones.Set) rrset {
-	return w.above(z, node, set, 0)
+// answerWith puts set into the answer section; its owner is the current name less the first off octets.
+func (w *Worker) answerWith(z *zones.Zone, node zones.Node, set zones.Set, off int) *rrset {
+	s := &w.res.answer[w.res.answers]
+	w.res.answers++
+	w.fill(s, z, node, set, off)
+	return s
 }
 
-// above is set with the current name less its first off octets as owner.
-func (w *Worker) above(z *zones.Zone, node zones.Node, set zones.Set, off int) rrset {
-	s := rrset{Set: set, zone: z, node: node}
+// authorityWith puts set into the authority section.
+func (w *Worker) authorityWith(z *zones.Zone, node zones.Node, set zones.Set, off int) {
+	s := &w.res.authority[w.res.authorities]
+	w.res.authorities++
+	w.fill(s, z, node, set, off)
+}
+
+// fill fills in s, which is clear.
+func (w *Worker) fill(s *rrset, z *zones.Zone, node zones.Node, set zones.Set, off int) {
+	s.Set, s.zone, s.node = set, z, node
 	if w.first {
 		s.ptr = questionPtr + uint16(off)
 	} else {
 		s.owner = w.current[off:]
 	}
-	return s
 }

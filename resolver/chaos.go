@@ -1,6 +1,10 @@
 package resolver
 
-import "github.com/miekg/dns"
+import (
+	"github.com/miekg/dns"
+
+	"github.com/mangrove-dns/mangrove/zones"
+)
 
 // chaos answers a question of class CH: what the identity holds, and REFUSED for all else.
 func (w *Worker) chaos() {
@@ -12,7 +16,7 @@ func (w *Worker) chaos() {
 	text = text[:min(len(text), 255)]
 	set := w.synthesise(dns.TypeTXT, dns.ClassCHAOS, 0, []byte{byte(len(text))}, []byte(text))
 	w.res.Authoritative = true
-	w.res.addAnswer(w.here(nil, 0, set))
+	w.answerWith(nil, zones.NoNode, set, 0)
 }
 
 // chaosText returns what we tell about ourselves under the question's name (RFC 4892, and BIND's habit).

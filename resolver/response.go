@@ -25,7 +25,7 @@ type Response struct {
 	answers     int
 	authorities int
 	answer      [2*maxSteps + 1]rrset
-	authority   [2]rrset
+	authority   [1]rrset
 	referral    bool // the authority section holds the NS set of a cut whose glue is due
 }
 
@@ -35,16 +35,6 @@ func (r *Response) clear() {
 	clear(r.authority[:r.authorities])
 	r.Rcode, r.Extended, r.Authoritative, r.referral = 0, 0, false, false
 	r.answers, r.authorities = 0, 0
-}
-
-func (r *Response) addAnswer(s rrset) {
-	r.answer[r.answers] = s
-	r.answers++
-}
-
-func (r *Response) addAuthority(s rrset) {
-	r.authority[r.authorities] = s
-	r.authorities++
 }
 
 // has says whether the RRset of typ at node of zone is in the answer section.
