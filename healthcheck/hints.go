@@ -32,6 +32,15 @@ func (g *group) findHints(loaded *zones.Zone) {
 	}
 }
 
+// holds says whether a checked RRset of the group has addr.
+func (g *group) holds(addr netip.Addr) bool {
+	return slices.ContainsFunc(g.checked, func(c checked) bool {
+		return slices.ContainsFunc(c.set.Data, func(d []byte) bool {
+			return bytes.Equal(d, addr.AsSlice()) && c.set.Type != dns.TypeCNAME
+		})
+	})
+}
+
 // follow returns set without the addresses in out among its hints.
 func (g *group) follow(set zones.RRset, out []netip.Addr) (zones.Change, Decision) {
 	ttl := set.TTL

@@ -200,6 +200,7 @@ func (m *Monitor) Set(watches []Watch) {
 			continue
 		}
 		if e := old[w.Key]; e != nil {
+			e.watch.Check.Name = w.Check.Name // all that may differ under one key
 			next[w.Key] = e
 			continue
 		}

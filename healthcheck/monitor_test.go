@@ -298,6 +298,42 @@ func TestTransitionsAreLogged(t *testing.T) {
 	})
 }
 
+func TestLateProbesAreLoggedOnceAMinute(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var out bytes.Buffer
+		w := newWorld()
+		w.slow(2 * time.Second)
+		m := New(Options{Probe: w.probe, MaxParallel: 1, Log: slog.New(slog.NewTextHandler(&out, nil))})
+		m.Set(watches(20, Default())) // 40 s of probes every 10 s
+		stop := start(t, m)
+		time.Sleep(5*time.Minute - time.Second)
+		if s := m.Stats(); s.Lag < 20*time.Second || s.Watched != 20 || s.Probes == 0 {
+			t.Errorf("got %+v", s)
+		}
+		stop()
+		if n := strings.Count(out.String(), "probes are late"); n < 4 || n > 5 {
+			t.Errorf("said %d times in five minutes, want once a minute:\n%s", n, out.String())
+		}
+	})
+}
+
+func TestACheckMayChangeItsName(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := New(Options{Probe: newWorld().probe})
+		m.Set(watches(1, Default()))
+		defer start(t, m)()
+		time.Sleep(time.Minute)
+		c := Default()
+		c.Name = "web"
+		m.Set(watches(1, c))
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if v := m.Verdicts()[0]; v.Check != "web" || v.State != Up || v.Restored {
+			t.Errorf("got %+v, want the same verdict under the new name", v)
+		}
+	})
+}
+
 // Readers, Set and probes at the same time: for the race detector. No goroutine is left behind.
 func TestConcurrentUse(t *testing.T) {
 	before := runtime.NumGoroutine()
@@ -314,14 +350,18 @@ func TestConcurrentUse(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	var wg sync.WaitGroup
 	wg.Go(func() { m.Run(ctx) })
-	var flips atomic.Int64
+	enough := make(chan struct{})
 	wg.Go(func() {
-		for {
+		for flips := 0; ; {
 			select {
 			case <-ctx.Done():
 				return
 			case <-m.Changed():
-				flips.Add(int64(len(m.Take())))
+				before := flips
+				flips += len(m.Take())
+				if before < 100 && flips >= 100 {
+					close(enough)
+				}
 			}
 		}
 	})
@@ -338,9 +378,7 @@ func TestConcurrentUse(t *testing.T) {
 		m.Set(all[i%25 : 25+i%25])
 		runtime.Gosched()
 	}
-	for flips.Load() < 100 {
-		<-time.After(time.Millisecond)
-	}
+	<-enough
 	cancel()
 	wg.Wait()
 	if s := m.Stats(); s.InFlight != 0 || s.Probes == 0 {

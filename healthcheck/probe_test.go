@@ -361,9 +361,9 @@ func TestProbeBadServers(t *testing.T) {
 		body  string
 		want  string
 	}{
-		{"silent", HTTP, stuck, "", "timeout after 50 ms while waiting for headers"},
-		{"silent TLS", HTTPS, stuck, "", "timeout after 50 ms while in the TLS handshake"},
-		{"half a body", HTTP, headersOnly, "whole", "timeout after 50 ms while reading the body"},
+		{"silent", HTTP, stuck, "", "timeout after 300 ms while waiting for headers"},
+		{"silent TLS", HTTPS, stuck, "", "timeout after 300 ms while in the TLS handshake"},
+		{"half a body", HTTP, headersOnly, "whole", "timeout after 300 ms while reading the body"},
 		{"half a body, enough of it", HTTP, headersOnly, "ha", ""},
 		{"a body nobody asked for", HTTP, headersOnly, "", ""},
 		{"closes", HTTP, asked(""), "", "connection closed while waiting for headers"},
@@ -380,7 +380,7 @@ func TestProbeBadServers(t *testing.T) {
 			r := (&Prober{}).Probe(t.Context(), watchOf(c.typ, port, func(check *Check) {
 				check.ExpectBody = c.body
 				if strings.HasPrefix(c.want, "timeout") {
-					check.Timeout = 50 * time.Millisecond
+					check.Timeout = 300 * time.Millisecond
 				}
 			}))
 			want := c.want
@@ -533,5 +533,35 @@ func BenchmarkProbe(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// The whole way on real sockets: a port that listens, then does not.
+func TestMonitorOnRealSockets(t *testing.T) {
+	l, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	port := portOf(l)
+	m := New(Options{})
+	w := watchOf(TCP, port, func(c *Check) {
+		c.Interval, c.FastInterval = 5*time.Millisecond, 5*time.Millisecond
+	})
+	m.Set([]Watch{w})
+	defer start(t, m)()
+	await := func(want State) Verdict {
+		for range m.Changed() {
+			m.Take()
+			if v := m.Verdict(w.Key); v.State == want {
+				return v
+			}
+		}
+		return Verdict{}
+	}
+	await(Up)
+	l.Close()
+	v := await(Down)
+	if want := fmt.Sprintf("tcp 127.0.0.1:%d: connection refused, 3 of 3", port); v.Reason != want {
+		t.Errorf("got %q, want %q", v.Reason, want)
 	}
 }

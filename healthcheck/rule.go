@@ -81,7 +81,8 @@ func ParseFloor(text string) (Floor, error) {
 // TTL bounds what a checked RRset carries. The zero TTL is DefaultMaxTTL.
 type TTL struct {
 	Max uint32 // served at most, transferred and mirrored; 0 is DefaultMaxTTL
-	Min uint32 // the least that own answers count down to; 0 is half of Max
+	// Min is the least that own answers may count down to. Withdraw does not look at it: a zone has one TTL for an RRset.
+	Min uint32
 }
 
 // DefaultMaxTTL is the TTL of checked RRsets unless the rule or a lower one in the zone file says otherwise.

@@ -102,9 +102,10 @@ func (m *Monitor) dispatch(ctx context.Context, probes *sync.WaitGroup) (wait ti
 		m.noteLagLocked(e, now)
 		pctx, cancel := context.WithCancel(ctx)
 		e.cancel = cancel
+		watch := e.watch
 		probes.Go(func() {
 			defer cancel()
-			m.run(pctx, e)
+			m.run(pctx, e, watch)
 		})
 	}
 	return 0, false
@@ -126,17 +127,17 @@ const (
 )
 
 // run makes one probe and takes its result in.
-func (m *Monitor) run(ctx context.Context, e *entry) {
+func (m *Monitor) run(ctx context.Context, e *entry, watch Watch) {
 	began, wall := m.elapsed(), m.wall()
-	r := m.probe(ctx, e.watch)
+	r := m.probe(ctx, watch)
 	took := m.elapsed() - began
 	switch apart := m.wall().Sub(wall) - took; {
 	case apart > jump || apart < -jump:
 		// A clock that was set, or a machine that slept: its connections and timers mean nothing.
 		r = Result{Err: fmt.Errorf("%w: the clock jumped by %s during the probe", ErrAbstain, apart.Round(time.Millisecond))}
-	case r.Err != nil && !r.abstained() && took > e.watch.Check.Timeout+stall:
+	case r.Err != nil && !r.abstained() && took > watch.Check.Timeout+stall:
 		r = Result{Err: fmt.Errorf("%w: this machine stood still during the probe (%s for a timeout of %s)", ErrAbstain,
-			words(took.Round(time.Millisecond)), words(e.watch.Check.Timeout))}
+			words(took.Round(time.Millisecond)), words(watch.Check.Timeout))}
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -172,7 +173,7 @@ func (m *Monitor) takeLocked(e *entry, r Result) {
 	now, wall := m.elapsed(), m.wall()
 	c, before := e.watch.Check, *e.verdict.Load()
 	v := before
-	v.LastProbe, v.LastError = wall, ""
+	v.Check, v.LastProbe, v.LastError = c.Name, wall, ""
 	m.stats.Probes++
 	if r.abstained() {
 		m.stats.Abstentions++
