@@ -298,6 +298,9 @@ func TestProbeHTTPS(t *testing.T) {
 	plainPort, _ := serve(t, nil, nothing)
 	wildcard := ca.sign("*.example.com", -time.Hour, day)
 	wildPort, _ := serve(t, &wildcard, nothing)
+	refusing := listen(t, func(c net.Conn) {
+		tls.Server(c, &tls.Config{GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return nil, errors.New("none") }}).Handshake()
+	})
 	for _, c := range []struct {
 		name   string
 		port   uint16
@@ -314,6 +317,7 @@ func TestProbeHTTPS(t *testing.T) {
 		{name: "wrong name", port: otherPort, want: "the certificate is for other.example.com, not for www.example.com"},
 		{name: "the name of the check", port: otherPort, change: func(c *Check) { c.SNI = "other.example.com" }},
 		{name: "near its end", port: port, change: func(c *Check) { c.CertMinDays = 3 }, want: "the certificate expires in 2 days, cert_min_days is 3"},
+		{name: "refused", port: refusing, want: "the target refused the TLS handshake: internal error"},
 		{name: "no TLS", port: plainPort, want: "no TLS: the answer to the handshake is something else"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

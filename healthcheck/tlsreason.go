@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"net"
 	"slices"
 	"strings"
 	"time"
@@ -18,7 +19,7 @@ func (p *Prober) tlsReason(err error, host string, timeout time.Duration) error 
 		hostname  x509.HostnameError
 		authority x509.UnknownAuthorityError
 		record    tls.RecordHeaderError
-		alert     tls.AlertError
+		alert     *net.OpError
 		noRoots   x509.SystemRootsError
 	)
 	switch {
@@ -34,8 +35,8 @@ func (p *Prober) tlsReason(err error, host string, timeout time.Duration) error 
 		return fmt.Errorf("certificate: %s", strings.TrimPrefix(verify.Err.Error(), "x509: "))
 	case errors.As(err, &record):
 		return errors.New("no TLS: the answer to the handshake is something else")
-	case errors.As(err, &alert):
-		return fmt.Errorf("the target refused the TLS handshake: %s", strings.TrimPrefix(alert.Error(), "tls: "))
+	case errors.As(err, &alert) && alert.Op == "remote error":
+		return fmt.Errorf("the target refused the TLS handshake: %s", strings.TrimPrefix(alert.Err.Error(), "tls: "))
 	}
 	return explain(plain(err), "in the TLS handshake", timeout)
 }
