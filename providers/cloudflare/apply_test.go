@@ -358,3 +358,30 @@ func TestApexAndForeignNamesAreLeftAlone(t *testing.T) {
 		t.Errorf("%d calls", got)
 	}
 }
+
+// A failure between two batches leaves the rest undone; the next plan is the rest.
+func TestFailureBetweenBatches(t *testing.T) {
+	for name, kind := range map[string]emulator.FaultKind{"not done": emulator.ServerError, "done": emulator.ApplyThenFail} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, emulator.Options{MaxRecords: 3000}, nil)
+			var b strings.Builder
+			for i := range 500 {
+				fmt.Fprintf(&b, "h%d 300 IN A 192.0.2.1\n", i)
+			}
+			snap := r.snapshot()
+			r.Inject(emulator.Fault{Kind: kind, Method: "POST", Skip: 1})
+			err := r.driver.Apply(t.Context(), origin, snap, r.plan(snap, b.String()).Changes())
+			if !errors.Is(err, providers.ErrUnavailable) || !strings.Contains(err.Error(), "batch 2 of 3") {
+				t.Fatalf("got %v", err)
+			}
+			want := 200
+			if kind == emulator.ApplyThenFail {
+				want = 400
+			}
+			if got := len(r.held()); got != want {
+				t.Errorf("%d records, want %d", got, want)
+			}
+			r.push(b.String())
+		})
+	}
+}

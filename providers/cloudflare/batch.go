@@ -142,11 +142,12 @@ func (d *Driver) send(ctx context.Context, info *zoneInfo, groups []*group) []er
 	limit := d.plan.batchLimit(info.Plan.LegacyID)
 	slices.SortStableFunc(groups, byHealth)
 	var problems []error
-	for _, part := range pack(groups, limit) {
+	parts := pack(groups, limit)
+	for i, part := range parts {
 		bad, err := d.sendPart(ctx, info, part, limit)
 		problems = append(problems, bad...)
 		if err != nil {
-			return append(problems, err)
+			return append(problems, fmt.Errorf("batch %d of %d: %w", i+1, len(parts), err))
 		}
 	}
 	return problems

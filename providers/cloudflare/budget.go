@@ -17,6 +17,7 @@ const (
 	bucketSize = 600
 	bucketRate = 2.0 // a second
 	bucketPart = 5   // 1/5 is kept for health changes, half of that for reading
+	maxWait    = 5 * time.Second
 )
 
 // use says what a call is for, and so how deep it may dip into the budget.
@@ -51,15 +52,15 @@ type Budget struct {
 // NewBudget returns a full budget.
 func NewBudget() *Budget { return &Budget{tokens: bucketSize, filled: time.Now()} }
 
-// take waits until a call may be sent. Where the wait would outlast ctx it fails at once, with a
-// providers.RetryError that says how long it would be.
+// take waits a little until a call may be sent. Where the wait would be long, or outlast ctx, it fails at once, with
+// a providers.RetryError that says how long it would be: the engine has better to do than to wait here.
 func (b *Budget) take(ctx context.Context, u use) error {
 	for {
 		wait := b.reserve(u)
 		if wait == 0 {
 			return ctx.Err()
 		}
-		if end, ok := ctx.Deadline(); !ok || time.Until(end) < wait {
+		if end, ok := ctx.Deadline(); wait > maxWait || ok && time.Until(end) < wait {
 			return &providers.RetryError{After: wait, Err: fmt.Errorf("own budget of calls is spent: %w", providers.ErrRateLimited)}
 		}
 		timer := time.NewTimer(wait)

@@ -48,14 +48,14 @@ func (c *client) Do(req *http.Request) (*http.Response, error) {
 		req = req.Clone(req.Context())
 		req.URL, req.Host = u, ""
 	}
-	return c.send(req, forEdits)
-}
-
-// send spends one call of the budget, and learns from the answer's headers what is left.
-func (c *client) send(req *http.Request, u use) (*http.Response, error) {
-	if err := c.budget.take(req.Context(), u); err != nil {
+	if err := c.budget.take(req.Context(), forEdits); err != nil {
 		return nil, err
 	}
+	return c.send(req)
+}
+
+// send learns from the answer's headers what is left of the budget.
+func (c *client) send(req *http.Request) (*http.Response, error) {
 	res, err := c.http.Do(req)
 	if err != nil {
 		return nil, err
@@ -92,15 +92,18 @@ type request struct {
 // call sends one request and returns its envelope, or an error that wraps one of the sentinels of package providers.
 func (c *client) call(ctx context.Context, r request) (*envelope, error) {
 	what := r.method + " " + r.path
+	if err := c.budget.take(ctx, r.use); err != nil {
+		return nil, fmt.Errorf("%s: %w", what, err)
+	}
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	req, err := c.request(ctx, r)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", what, err)
 	}
-	res, err := c.send(req, r.use)
+	res, err := c.send(req)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", what, unsent(err))
+		return nil, fmt.Errorf("%s: %w", what, unavailable(0, err))
 	}
 	defer func() { _ = res.Body.Close() }()
 	body, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))

@@ -33,6 +33,9 @@ func encode(rrtype uint16, rdata []byte) (payload, error) {
 	if err != nil {
 		return payload{}, err
 	}
+	if len(rdata) == 0 {
+		return payload{}, errors.New("it has no data")
+	}
 	switch rr := rr.(type) {
 	case *dns.A:
 		return payload{Content: rr.A.String()}, nil
@@ -55,11 +58,13 @@ func encode(rrtype uint16, rdata []byte) (payload, error) {
 		return payload{Content: rr.PublicKey}, nil
 	case *dns.URI:
 		// miekg/dns neither escapes nor unescapes these octets the same way in both directions.
+		if len(rdata) < 4 {
+			return payload{}, errors.New("the data is cut short")
+		}
 		target, err := literal(rdata[4:])
 		return payload{Priority: &rr.Priority, Data: map[string]any{"weight": rr.Weight, "target": target}}, err
 	case *dns.CAA:
-		value, err := literal(rdata[2+len(rr.Tag):])
-		return payload{Data: map[string]any{"flags": rr.Flag, "tag": rr.Tag, "value": value}}, err
+		return encodeCAA(rdata)
 	}
 	data, err := encodeData(rr)
 	return payload{Data: data}, err
@@ -68,6 +73,18 @@ func encode(rrtype uint16, rdata []byte) (payload, error) {
 func encodeTarget(name string) (payload, error) {
 	target, err := apiTarget(name)
 	return payload{Content: target}, err
+}
+
+func encodeCAA(rdata []byte) (payload, error) {
+	if len(rdata) < 2 || len(rdata) < 2+int(rdata[1]) {
+		return payload{}, errors.New("the data is cut short")
+	}
+	tag, err := literal(rdata[2 : 2+int(rdata[1])])
+	if err != nil {
+		return payload{}, err
+	}
+	value, err := literal(rdata[2+int(rdata[1]):])
+	return payload{Data: map[string]any{"flags": rdata[0], "tag": tag, "value": value}}, err
 }
 
 // encodeData returns the data object of the types that have one.

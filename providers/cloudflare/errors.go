@@ -79,14 +79,6 @@ func unavailable(after time.Duration, err error) error {
 	return &providers.RetryError{After: after, Err: fmt.Errorf("%w: %w", providers.ErrUnavailable, err)}
 }
 
-// unsent makes an error of a call that got no answer; what the budget says stays as it is.
-func unsent(err error) error {
-	if errors.Is(err, providers.ErrRateLimited) {
-		return err
-	}
-	return unavailable(0, err)
-}
-
 // retryAfter reads how long a token is blocked; five minutes where it is not said.
 func retryAfter(h http.Header) time.Duration {
 	if d := retryAfter5xx(h); d > 0 {
