@@ -28,6 +28,12 @@ func (p *parser) generate(toks []token) {
 		p.errorAt(toks[1], "bad range %q: %s", toks[1].text, why)
 		return
 	}
+	// The records are made aside: neither their owner nor their TTL is the last one for what follows, as with BIND.
+	src, ttl := *p.src, p.ttl
+	defer func() {
+		p.src.owner, p.src.ownerBad, p.src.ownerText, p.src.ownerOrigin = src.owner, src.ownerBad, src.ownerText, src.ownerOrigin
+		p.ttl.last, p.ttl.hasLast = ttl.last, ttl.hasLast
+	}()
 	template := toks[2:]
 	made := make([]token, 0, len(template))
 	for n := r.start; n <= r.stop; n += r.step {

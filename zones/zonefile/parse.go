@@ -2,10 +2,12 @@ package zonefile
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"fmt"
 	"hash/maphash"
 	"path/filepath"
+	"slices"
 
 	"github.com/mangrove-dns/mangrove/zones"
 )
@@ -198,6 +200,7 @@ func (p *parser) file(src *source, data []byte) {
 		src.scan.off, src.scan.lineStart = 3, 3
 	}
 	for src.scan.next() {
+		before := len(p.res.Problems)
 		for _, f := range src.scan.flaws {
 			p.report(zones.Pos{File: src.path, Line: f.line, Col: f.col}, f.severity, "%s", f.text)
 		}
@@ -212,7 +215,17 @@ func (p *parser) file(src *source, data []byte) {
 			p.ownerOf(toks)
 		default:
 			p.record(toks, src.scan.blank)
+			inOrder(p.res.Problems[before:])
 		}
+	}
+}
+
+// inOrder puts the problems of one record in the order of their places: it is not read strictly from left to right.
+func inOrder(problems []zones.Problem) {
+	if len(problems) > 1 {
+		slices.SortStableFunc(problems, func(a, b zones.Problem) int {
+			return cmp.Or(cmp.Compare(a.Pos.Line, b.Pos.Line), cmp.Compare(a.Pos.Col, b.Pos.Col))
+		})
 	}
 }
 

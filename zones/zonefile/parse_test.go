@@ -152,6 +152,16 @@ func TestBadInput(t *testing.T) {
 		{"control character", "x TXT a\x01b\ny A 192.0.2.1", "4:8: control character 0x01"},
 		{"old Mac line ends", "x A 192.0.2.1\ry A 192.0.2.1 ; comment\rz A 192.0.2.1\n", "4:14: carriage return without a line feed behind it\n4:38: carriage return without a line feed behind it"},
 		{"carriage return in quotes", "x TXT \"a\rb\"\n", `4:9: carriage return in a quoted string: write \013`},
+		{"problems of one record in their order", "www.example.org 2147483648 A 192.0.2\n$ORIGIN sub\nx.sub.example.org 60 CNAME y.sub.example.org\nx.sub.example.org 70 CNAME y.sub.example.org",
+			"4:1: warning: \"www.example.org\" has no final dot, so it means www.example.org.example.org.; write www.example.org. if that is not meant\n" +
+				"4:17: bad TTL \"2147483648\": a number of seconds up to 2147483647 is needed, or units as in 1h30m\n" +
+				"6:1: warning: \"x.sub.example.org\" has no final dot, so it means x.sub.example.org.sub.example.org.; write x.sub.example.org. if that is not meant\n" +
+				"6:28: warning: \"y.sub.example.org\" has no final dot, so it means y.sub.example.org.sub.example.org.; write y.sub.example.org. if that is not meant\n" +
+				"7:1: warning: TTL 70 of x.sub.example.org.sub.example.org. CNAME differs from that of the records before it; all of them get the first one's (RFC 2181 5.2)\n" +
+				"7:1: warning: x.sub.example.org.sub.example.org. CNAME y.sub.example.org.sub.example.org. stands here a second time; it counts once\n" +
+				"7:28: warning: \"y.sub.example.org\" has no final dot, so it means y.sub.example.org.sub.example.org.; write y.sub.example.org. if that is not meant"},
+		{"too many words", "x TXT " + strings.Repeat("a ", 1<<18) + "\ny A 192.0.2.x", "4:524291: more than 262144 words in one record\n5:5: bad IPv4 address \"192.0.2.x\" in the A record of y.example.org.: four numbers up to 255 with dots between are needed"},
+		{"too much data", "x TXT " + strings.Repeat("aaaaaaaaa ", 6554), "4:7: the TXT record of x.example.org. has 65540 octets of data, 65535 are the limit"},
 		{"generate", "$GENERATE 1-3 h$ A\n$GENERATE x h$ A 192.0.2.$\n$GENERATE 3-1 h$ A 192.0.2.$\n$GENERATE 1-3/0 h$ A 192.0.2.$\n$GENERATE 250-300 h$ A 192.0.2.$\n$GENERATE 1-3 h${0,x} A 192.0.2.$\n$GENERATE 1-3 h${-2} A 192.0.2.$\n$GENERATE 1-3 h${1 A 192.0.2.$\n$GENERATE 0-2147483647 h$ A 192.0.2.1\n$GENERATE 1-2 x$ MX \"10 \\\"\"",
 			`4:19: $GENERATE ends too early: it is written $GENERATE START-STOP[/STEP] OWNER [TTL] [CLASS] TYPE DATA` + "\n" +
 				`5:11: bad range "x": START-STOP or START-STOP/STEP is needed` + "\n" +

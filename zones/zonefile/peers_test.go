@@ -80,6 +80,7 @@ func TestAsBIND(t *testing.T) {
 		{name: "generate, nibbles", text: top + "$GENERATE 0-17/17 ${0,1,n} A 192.0.2.$\n$GENERATE 254-258 ${0,3,n}.a A 192.0.2.1\n$GENERATE 254-258 ${0,7,N}.b A 192.0.2.1\n$GENERATE 1-2 ${0,0,n}.c A 192.0.2.1\n"},
 		{name: "generate, even nibbles", text: top + "$GENERATE 1-2 ${0,4,n}a A 192.0.2.1\n$GENERATE 250-260 ${0,6,n}b A 192.0.2.1\n$GENERATE 250-260 ${0,2,n}c A 192.0.2.1\n"},
 		{name: "generate, quotes", text: top + "$GENERATE 1-2 a$ TXT \"\\\"a b $\\\" c\"\n$GENERATE 1-2 b$ TXT \"a b $\"\n$GENERATE 1-2 c$ TXT \"a\\\\b\"\n"},
+		{name: "generate between", text: "@ 300 SOA ns h 1 2 3 4 500\n@ NS ns.example.net.\na 70 TXT x\n$GENERATE 1-2 h$ 60 TXT $\n\tTXT y\nb TXT z\n$GENERATE 1-2 i$ TXT $\n"},
 		{name: "generate to too high", text: top + "$GENERATE 250-260 h$ A 192.0.2.$\n", bad: true},
 		{name: "generate backwards", text: top + "$GENERATE 3-1 h$ A 192.0.2.$\n", bad: true},
 		{name: "TTLs", text: "@ SOA ns h 1 2 3 4 500\n@ NS ns.example.net.\na 60 A 192.0.2.1\nb A 192.0.2.1\n$TTL 1h30m\nc A 192.0.2.1\nd 1W2D A 192.0.2.1\ne A 192.0.2.1\n"},

@@ -56,6 +56,7 @@ type scanner struct {
 
 	depth     int // open parentheses
 	open      token
+	crowded   bool // it has more tokens than are kept
 	openQuote bool // the record has an unclosed quote, which may have swallowed its ")"
 	// wary is set once a parenthesis was left open to the end of the file. From then on a line in parentheses that
 	// looks like a record's first is taken for one. Before, it must not be: such lines may be data.
@@ -63,6 +64,12 @@ type scanner struct {
 }
 
 func newScanner(data []byte) *scanner { return &scanner{data: data, line: 1} }
+
+const (
+	// maxTokens is more than any record needs: 65535 octets of data, a hexadecimal digit a word.
+	maxTokens = 1 << 18
+	maxFlaws  = 1000
+)
 
 // class of an octet outside of quotes.
 type class uint8
@@ -112,7 +119,7 @@ func (s *scanner) next() bool {
 
 // scanRecord reads one logical record; false says that the file ended within parentheses.
 func (s *scanner) scanRecord() bool {
-	s.toks, s.flaws, s.bad, s.depth, s.openQuote = s.toks[:0], s.flaws[:0], false, 0, false
+	s.toks, s.flaws, s.bad, s.depth, s.openQuote, s.crowded = s.toks[:0], s.flaws[:0], false, 0, false, false
 	s.blank = s.atBlank()
 	joined := false
 	for s.off < len(s.data) {
@@ -156,8 +163,22 @@ func (s *scanner) atBlank() bool {
 func (s *scanner) col() int { return s.off - s.lineStart + 1 }
 
 func (s *scanner) flaw(line, col int, text string) {
-	s.flaws = append(s.flaws, flaw{line, col, zones.Error, text})
 	s.bad = true
+	if len(s.flaws) < maxFlaws {
+		s.flaws = append(s.flaws, flaw{line, col, zones.Error, text})
+	}
+}
+
+// add adds a token. One logical record of a huge file must not take many times its size in memory.
+func (s *scanner) add(t token) {
+	if len(s.toks) == maxTokens {
+		if !s.crowded {
+			s.crowded = true
+			s.flaw(t.line, t.col, fmt.Sprintf("more than %d words in one record", maxTokens))
+		}
+		return
+	}
+	s.toks = append(s.toks, t)
 }
 
 // word reads an unquoted token.
@@ -171,7 +192,7 @@ func (s *scanner) word(joined bool) {
 		}
 		i++
 	}
-	s.toks = append(s.toks, token{text: data[start:i], line: s.line, col: start - s.lineStart + 1, joined: joined})
+	s.add(token{text: data[start:i], line: s.line, col: start - s.lineStart + 1, joined: joined})
 	s.off = i
 }
 
@@ -240,7 +261,7 @@ func (s *scanner) quoted(joined bool) {
 	if j := bytes.IndexByte(t.text, '\r'); j >= 0 {
 		s.flaw(t.line, t.col+1+j, `carriage return in a quoted string: write \013`)
 	}
-	s.toks = append(s.toks, t)
+	s.add(t)
 	s.off = i + 1
 }
 

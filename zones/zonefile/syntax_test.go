@@ -177,7 +177,7 @@ func TestWhere(t *testing.T) {
 		{www, dns.TypeMX, 0, ""},
 		{r.Origin, dns.TypeSOA, 0, "example.org.zone:2:1"},
 		{g2, dns.TypeA, 0, "example.org.zone:8:15"},
-		{g2, dns.TypeTXT, 0, "example.org.zone:9"},
+		{www, dns.TypeTXT, 0, "example.org.zone:9"}, // too far to the right for a column
 	} {
 		if got := r.Where(tt.name, tt.typ, tt.i).String(); got != tt.want {
 			t.Errorf("%s %s %d: got %q, want %q", tt.name, zones.TypeString(tt.typ), tt.i, got, tt.want)
