@@ -385,3 +385,21 @@ func TestFailureBetweenBatches(t *testing.T) {
 		})
 	}
 }
+
+// One proxied address makes the name proxied: TTL 300, and what is added is proxied.
+func TestPartlyProxiedName(t *testing.T) {
+	r := newRig(t, emulator.Options{}, nil)
+	r.create(map[string]any{"type": "A", "name": "www", "content": "192.0.2.1", "proxied": true})
+	r.create(map[string]any{"type": "A", "name": "www", "content": "192.0.2.2", "ttl": 60})
+	snap := r.snapshot()
+	if s := snap.RRsets[0]; s.TTL != 300 || s.Attrs["proxied"] != "(differs) false | true" {
+		t.Errorf("snapshot %+v", s)
+	} else if _, visible := r.driver.Visible(s); visible {
+		t.Error("visible")
+	}
+	r.push("www 60 IN A 192.0.2.1\nwww 60 IN A 192.0.2.2\nwww 60 IN A 192.0.2.3")
+	want := []string{"www.example.com 1 A 192.0.2.1 proxied", "www.example.com 60 A 192.0.2.2", "www.example.com 1 A 192.0.2.3 proxied"}
+	if diff := cmp.Diff(want, r.held()); diff != "" {
+		t.Error(diff)
+	}
+}

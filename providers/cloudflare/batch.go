@@ -120,6 +120,8 @@ func wantedTTL(rec *record, c providers.Change, proxied bool) uint32 {
 	switch {
 	case proxied:
 		return 1
+	case !rec.Proxied && isProxied(c.New) && c.New.Attrs[attrProxied] != "true":
+		return rec.TTL // beside a proxied one: its TTL does not count
 	case c.New.TTL == mixedTTL && rec.Proxied:
 		return autoTTL
 	case c.New.TTL == mixedTTL, !rec.Proxied && c.New.TTL == rec.ttl():

@@ -371,3 +371,21 @@ func TestAccountIsShared(t *testing.T) {
 		t.Errorf("got %v, %v", found, err)
 	}
 }
+
+// What Cloudflare says is left is believed before it has to refuse.
+func TestRatelimitHeader(t *testing.T) {
+	calls := 0
+	d := fake(t, func(w http.ResponseWriter, _ *http.Request) {
+		calls++
+		w.Header().Set("Ratelimit", `"default";r=0;t=60`)
+		_, _ = io.WriteString(w, list("", 0))
+	})
+	if _, err := d.Snapshot(t.Context(), origin); err != nil {
+		t.Fatal(err)
+	}
+	_, err := d.Snapshot(t.Context(), origin)
+	var retry *providers.RetryError
+	if !errors.Is(err, providers.ErrRateLimited) || !errors.As(err, &retry) || retry.After > time.Minute || calls != 1 {
+		t.Errorf("got %v after %d calls", err, calls)
+	}
+}
