@@ -17,6 +17,9 @@ const million = 1_000_000
 // wireOf returns labels as a name in wire form.
 func wireOf(dotted string) []byte {
 	var out []byte
+	if dotted == "." {
+		return []byte{0}
+	}
 	for label := range strings.SplitSeq(strings.TrimSuffix(dotted, "."), ".") {
 		out = append(append(out, byte(len(label))), label...)
 	}
@@ -231,4 +234,57 @@ func BenchmarkFindHitOverlaid(b *testing.B) {
 		s, ok := z.Set(f.Node, dns.TypeA)
 		return ok && f.Exact && len(s.Wire) == 16
 	})
+}
+
+// smallZones are n zones of five records.
+func smallZones(n int) []*Zone {
+	out := make([]*Zone, n)
+	for i := range out {
+		origin := MustParseName(fmt.Sprintf("zone%d.example.", i))
+		b := NewBuilder(origin)
+		addApex(b, origin)
+		for j, label := range []string{"ns1", "www"} {
+			name, _ := origin.Child(label)
+			b.Add(name, dns.TypeA, 300, []byte{192, 0, 2, byte(j)})
+		}
+		out[i] = b.Zone()
+	}
+	return out
+}
+
+const manyZones = 50_000
+
+func BenchmarkCatalogFind(b *testing.B) {
+	before := heap()
+	c := NewCatalog(smallZones(manyZones)...)
+	b.ReportAllocs()
+	r := rand.New(rand.NewPCG(3, 4))
+	qs := make([][]byte, 1<<16)
+	for i := range qs {
+		qs[i] = wireOf(fmt.Sprintf("www.zone%d.example.", r.IntN(manyZones)))
+	}
+	var k Key
+	i := 0
+	for b.Loop() {
+		k.Parse(qs[i&(1<<16-1)], 0)
+		z := c.Find(&k, k.Labels())
+		f := z.Find(&k)
+		if s, ok := z.Set(f.Node, dns.TypeA); !ok || len(s.Wire) != 16 {
+			b.Fatalf("%q: %+v", qs[i&(1<<16-1)], f)
+		}
+		i++
+	}
+	b.StopTimer()
+	qs = nil
+	b.ReportMetric(float64(heap()-before)/manyZones, "bytes/zone")
+	runtime.KeepAlive(c)
+}
+
+func BenchmarkCatalogWith(b *testing.B) {
+	c := NewCatalog(smallZones(100_000)...)
+	z := smallZones(1)[0]
+	b.ReportAllocs()
+	for b.Loop() {
+		c = c.With(z)
+	}
 }

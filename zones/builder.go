@@ -347,30 +347,27 @@ func (b *Builder) Zone() *Zone {
 	marks := (len(order) - 1) / markEvery
 	z.first = z.buckets*bucketSize/4 + uint32(marks)
 	z.apex = Node(z.first)
-	end, deepest := b.layOut(order, z.first)
-	z.end, z.depth = end, deepest
-	z.base = make([]byte, int(end)<<2)
-	for i, id := range order {
-		b.write(z.base, id)
-		n := &b.names[id]
-		insert(z.base, int(z.buckets), n.hash, n.place)
-		if i > 0 && i%markEvery == 0 {
-			binary.LittleEndian.PutUint32(z.base[int(z.buckets)*bucketSize+4*(i/markEvery-1):], n.place)
-		}
+	b.measure()
+	z.end, z.depth = b.layOut(order, z.first)
+	z.base = make([]byte, int(z.end)<<2)
+	for i := 1; i <= marks; i++ {
+		at := int(z.buckets)*bucketSize + 4*(i-1)
+		binary.LittleEndian.PutUint32(z.base[at:], b.names[order[i*markEvery]].place)
+	}
+	// In the order in which names came, not in that of their places: it reads four arrays and writes to one.
+	for id := range b.names {
+		b.write(z.base, uint32(id))
+		insert(z.base, int(z.buckets), b.names[id].hash, b.names[id].place)
 	}
 	z.neg = negativeSOA(z.node(z.apex))
 	*b = Builder{}
 	return z
 }
 
-// layOut gives each name its place, from first on, and finds what stands above it.
-func (b *Builder) layOut(order []uint32, first uint32) (end uint32, deepest uint8) {
-	var path [128]*builtName // the name's ancestors by depth
-	at := int(first) << 2
-	for _, id := range order {
+// measure finds the flags of each node, and its size, which is kept where its place will be.
+func (b *Builder) measure() {
+	for id := range b.names {
 		n := &b.names[id]
-		path[n.depth&127] = n
-		deepest = max(deepest, n.depth)
 		size := nodeHead + int(n.length)
 		if n.flags&flagWild != 0 {
 			size += 4
@@ -379,15 +376,26 @@ func (b *Builder) layOut(order []uint32, first uint32) (end uint32, deepest uint
 			size += setHead + b.bodySize(s)
 			n.flags |= typeFlags(b.sets[s].typ, n.depth)
 		}
+		n.place = uint32(align(size) >> 2)
+	}
+}
+
+// layOut gives each node its place, from first on, and finds what stands above it.
+func (b *Builder) layOut(order []uint32, first uint32) (end uint32, deepest uint8) {
+	var path [128]*builtName // the name's ancestors by depth
+	end = first
+	for _, id := range order {
+		n := &b.names[id]
+		path[n.depth&127] = n
+		deepest = max(deepest, n.depth)
 		n.cover = coverOf(n.flags, n.depth)
 		if n.depth > 0 {
 			above := path[(n.depth-1)&127]
 			n.cover = coverBelow(above.flags, above.cover, above.depth, n.cover)
 		}
-		n.place = uint32(at >> 2)
-		at = align(at + size)
+		n.place, end = end, end+n.place
 	}
-	return uint32(at >> 2), deepest
+	return end, deepest
 }
 
 // typeFlags returns what an RRset of a type makes of its node.

@@ -58,14 +58,19 @@ func (k *Key) Set(name Name) {
 // clear makes k the key of no name.
 func (k *Key) clear() { k.n, k.labels, k.off[0], k.hash[0] = 0, 0, 0, 0 }
 
-// set hashes the name of n octets that is in wire, whose labels start at k.start.
+// set hashes the name of n octets that is in wire, whose labels start at k.start. It is hashLabel for each label: the
+// octets behind the label may be read here.
 func (k *Key) set(n, labels int) {
 	k.n, k.labels = n, labels
 	h := seed.root
 	k.off[0], k.hash[0] = uint8(n-1), h
 	for i := 1; i <= labels; i++ {
 		p := k.start[(labels-i)&127]
-		h = hashLabel(h, k.wire[int(p)+1:], int(k.wire[p]))
+		at, rest := int(p)+1, int(k.wire[p])
+		for ; rest > 8; at, rest = at+8, rest-8 {
+			h = mix(h^binary.LittleEndian.Uint64(k.wire[at:]), seed.word)
+		}
+		h = mix(h^binary.LittleEndian.Uint64(k.wire[at:])&(1<<(8*uint(rest))-1), seed.end+uint64(rest)<<1)
 		k.off[i&127], k.hash[i&127] = p, h
 	}
 }
@@ -121,7 +126,7 @@ func hashLabel[T octets](h uint64, label T, n int) uint64 {
 
 // hashName returns the hash of the labels rel above a name whose hash is h.
 func hashName[T octets](h uint64, rel T) uint64 {
-	if len(rel) > 0 && int(rel[0])+1 == len(rel) {
+	if len(rel) > 1 && int(rel[0])+1 == len(rel) {
 		return hashLabel(h, rel[1:], len(rel)-1)
 	}
 	var off [128]uint8

@@ -47,15 +47,15 @@ func compareOctets[A, B octets](a A, b B) int {
 // sortKey appends octets whose plain order is the canonical order of names: the labels from the right, each ended
 // by a zero, with the octets 0 and 1 within labels escaped so that the zero stays the lowest. Zeros fill it up to a
 // multiple of eight, one at least, so that no key is the start of another one and none is read into the next.
-func sortKey(key []byte, rel []byte) []byte {
+func sortKey[T octets](key []byte, rel T) []byte {
 	var off [128]uint8
 	for i := labelStarts(rel, &off) - 1; i >= 0; i-- {
 		p := int(off[i])
-		for _, c := range rel[p+1 : p+1+int(rel[p])] {
-			if c <= 1 {
+		for i := p + 1; i <= p+int(rel[p]); i++ {
+			if c := rel[i]; c <= 1 {
 				key = append(key, 1, c+1)
 			} else {
-				key = append(key, c)
+				key = append(key, rel[i])
 			}
 		}
 		key = append(key, 0)
@@ -69,7 +69,7 @@ func sortKey(key []byte, rel []byte) []byte {
 
 // canonicalOrder returns the numbers 0 … n-1 in canonical order of the names rel(i), which are all different. It costs
 // one pass where they stand in order already, as those of most files do.
-func canonicalOrder(n int, rel func(i uint32) []byte) []uint32 {
+func canonicalOrder[T octets](n int, rel func(i uint32) T) []uint32 {
 	order := make([]uint32, n)
 	sorted := true
 	for i := range order {
