@@ -29,7 +29,7 @@ func (w *Worker) additional() (count uint16) {
 	}
 	switch s := &r.answer[r.answers-1]; s.Type {
 	case dns.TypeNS:
-		return w.addresses(s, nil, false)
+		return w.servers(s, nil)
 	case dns.TypeMX, dns.TypeSRV, dns.TypeSVCB, dns.TypeHTTPS:
 		return w.courtesy(s)
 	}
@@ -39,36 +39,47 @@ func (w *Worker) additional() (count uint16) {
 // glue writes the addresses of a delegation's servers. Those in or below the delegated name cannot be found any other
 // way, so without them the answer is truncated; siblings come along when they fit (RFC 9471).
 func (w *Worker) glue(ns *rrset) (count uint16) {
-	cut := w.ownerOf(ns)
-	count = w.addresses(ns, cut, true)
-	if !w.enc.truncated {
-		count += w.addresses(ns, cut, false)
-	}
-	return count
-}
-
-// addresses writes the addresses of the servers of ns. With a cut, only of those within it (needed), or only of the
-// others; the zone holds them as glue or as its own data.
-func (w *Worker) addresses(ns *rrset, cut []byte, needed bool) (count uint16) {
-	e := &w.enc
+	e, cut, siblings := &w.enc, w.ownerOf(ns), false
 	for p, i := ns.Wire, 0; len(p) >= recordLen; i++ {
-		data := p[recordLen:][:binary.BigEndian.Uint16(p[10:])]
-		p = p[recordLen+len(data):]
-		if cut != nil && within(data, cut) != needed {
+		host := p[recordLen:][:binary.BigEndian.Uint16(p[10:])]
+		p = p[recordLen+len(host):]
+		if !within(host, cut) {
+			siblings = true
 			continue
 		}
-		host := ns.zone.Target(ns.node, dns.TypeNS, i)
-		if host == zones.NoNode {
-			continue
-		}
-		n, fits := w.putAddresses(ns.zone, host, data, e.targetPtr(i))
+		n, fits := w.server(ns, i, host)
 		count += n
-		if needed && !fits {
+		if !fits {
 			e.truncated = true
 			return count
 		}
 	}
+	if siblings {
+		count += w.servers(ns, cut)
+	}
 	return count
+}
+
+// servers writes the addresses of the servers of ns as far as they fit; with a cut, of those outside it.
+func (w *Worker) servers(ns *rrset, cut []byte) (count uint16) {
+	for p, i := ns.Wire, 0; len(p) >= recordLen; i++ {
+		host := p[recordLen:][:binary.BigEndian.Uint16(p[10:])]
+		p = p[recordLen+len(host):]
+		if cut == nil || !within(host, cut) {
+			n, _ := w.server(ns, i, host)
+			count += n
+		}
+	}
+	return count
+}
+
+// server writes the addresses of server i of ns. The zone holds them as glue or as its own data.
+func (w *Worker) server(ns *rrset, i int, host []byte) (count uint16, fits bool) {
+	node := ns.zone.Target(ns.node, dns.TypeNS, i)
+	if node == zones.NoNode {
+		return 0, true
+	}
+	return w.putAddresses(ns.zone, node, host, w.enc.targetPtr(i))
 }
 
 // courtesy writes the addresses of targets that are authoritative data of the zone, as far as they fit.
@@ -99,7 +110,8 @@ func (w *Worker) courtesy(s *rrset) (count uint16) {
 		count += n
 		if alias {
 			// RFC 9460 4.1: the target's own service records go along.
-			count += w.putOptional(s.zone, t.node, s.Type, t.name, ptr)
+			n, _ := w.putExtra(s.zone, t.node, s.Type, t.name, ptr)
+			count += n
 			e.targets = 0 // they were of s, and are of this set now
 		}
 	}
@@ -139,30 +151,26 @@ func (w *Worker) host(z *zones.Zone, name []byte) zones.Node {
 
 // putAddresses writes the address sets of node, each whole or not at all.
 func (w *Worker) putAddresses(z *zones.Zone, node zones.Node, name []byte, ptr uint16) (count uint16, fits bool) {
-	fits = true
-	for _, typ := range [...]uint16{dns.TypeA, dns.TypeAAAA} {
-		set, ok := z.Set(node, typ)
-		if !ok {
-			continue
-		}
-		s := rrset{Set: set, ptr: ptr, owner: name}
-		if w.enc.put(&s) {
-			count += uint16(set.Count)
-		} else {
-			fits = false
-		}
-	}
-	return count, fits
+	a, fitsA := w.putExtra(z, node, dns.TypeA, name, ptr)
+	aaaa, fitsAAAA := w.putExtra(z, node, dns.TypeAAAA, name, ptr)
+	return a + aaaa, fitsA && fitsAAAA
 }
 
-// putOptional writes one more set if there is one and it fits.
-func (w *Worker) putOptional(z *zones.Zone, node zones.Node, typ uint16, name []byte, ptr uint16) (count uint16) {
+// putExtra writes one set with name as its owner, at ptr if that is not 0.
+func (w *Worker) putExtra(z *zones.Zone, node zones.Node, typ uint16, name []byte, ptr uint16) (count uint16, fits bool) {
 	set, ok := z.Set(node, typ)
-	s := rrset{Set: set, ptr: ptr, owner: name}
-	if !ok || !w.enc.put(&s) {
-		return 0
+	if !ok {
+		return 0, true
 	}
-	return uint16(set.Count)
+	if ptr != 0 && layoutOf(typ).kind == opaque {
+		fits = w.enc.copySet(&set, ptr)
+	} else {
+		fits = w.enc.put(&rrset{Set: set, ptr: ptr, owner: name})
+	}
+	if !fits {
+		return 0, false
+	}
+	return uint16(set.Count), true
 }
 
 // targetPtr returns a pointer to the target of record i of the set written last; 0 where its name has to be looked for.
@@ -184,7 +192,11 @@ func (w *Worker) ownerOf(s *rrset) []byte {
 // within says whether name is suffix or below it; both uncompressed.
 func within(name, suffix []byte) bool {
 	for len(name) > len(suffix) {
-		name = name[int(name[0])+1:]
+		n := int(name[0]) + 1
+		if n > len(name) {
+			return false
+		}
+		name = name[n:]
 	}
 	return equalNames(name, suffix)
 }

@@ -70,6 +70,7 @@ func NewWorker(p Policy) *Worker {
 
 // Answer returns the answer to query from the zones of cat, written into out, which has room for
 // 65535 octets on TCP, MaxUDPSize on UDP; nil where nothing may be answered: to responses and to what is shorter than a header.
+// A nil cat is one that is not there yet: SERVFAIL.
 // It keeps neither query nor cat. It never allocates and never waits.
 func (w *Worker) Answer(cat *zones.Catalog, query []byte, via Transport, out []byte) ([]byte, Outcome) {
 	if len(query) < headerLen || query[2]&0x80 != 0 {
@@ -120,14 +121,14 @@ func (w *Worker) question(cat *zones.Catalog) (rare bool) {
 	switch q := &w.req; {
 	case q.qclass == dns.ClassCHAOS:
 		w.chaos()
+	case cat == nil:
+		w.refuse(dns.RcodeServerFailure, dns.ExtendedErrorCodeNotReady)
 	case q.qclass != dns.ClassINET:
 		w.refuse(dns.RcodeRefused, dns.ExtendedErrorCodeNotAuthoritative)
 	case q.qtype < firstMetaType && q.qtype != dns.TypeOPT || q.qtype > lastMetaType || q.qtype == dns.TypeANY:
 		w.decide(cat)
 	case q.qtype == dns.TypeAXFR || q.qtype == dns.TypeIXFR:
-		// Not ours or not allowed: to those who may not have it, both look alike.
-		w.refuse(dns.RcodeRefused, dns.ExtendedErrorCodeProhibited)
-		return true
+		return w.transfer(cat)
 	case q.qtype == dns.TypeMAILA || q.qtype == dns.TypeMAILB:
 		w.refuse(dns.RcodeNotImplemented, dns.ExtendedErrorCodeNotSupported)
 	case q.qtype == typeNXNAME:
@@ -136,6 +137,21 @@ func (w *Worker) question(cat *zones.Catalog) (rare bool) {
 		w.res.Rcode = dns.RcodeFormatError
 	}
 	return false
+}
+
+// transfer refuses a transfer. It is one of the rare ones, unless it is AXFR over UDP, which does not exist (RFC 5936 4.2).
+func (w *Worker) transfer(cat *zones.Catalog) (rare bool) {
+	if w.req.qtype == dns.TypeAXFR && w.via == UDP {
+		w.refuse(dns.RcodeNotImplemented, dns.ExtendedErrorCodeNotSupported)
+		return false
+	}
+	z := cat.Find(&w.key, w.key.Labels())
+	if z == nil || len(z.Origin().Wire()) != len(w.qname) {
+		w.refuse(dns.RcodeNotAuth, dns.ExtendedErrorCodeNotAuthoritative) // RFC 5936 2.2.1
+		return true
+	}
+	w.refuse(dns.RcodeRefused, dns.ExtendedErrorCodeProhibited)
+	return true
 }
 
 // decide fills in the response to a question of class IN, by the steps of RFC 1034 4.3.2.

@@ -26,18 +26,24 @@ func (t *names) add(name []byte, at, known int) {
 }
 
 // find returns where in name the longest suffix starts that stands in msg already, and where that is. Without one it
-// returns the offset of the root label and 0.
-func (t *names) find(msg, name []byte) (known int, at uint16) {
-	i := 0
-	for ; name[i] != 0; i += int(name[i]) + 1 {
+// returns the offset of the root label and 0. It is not sound where name is not exactly one uncompressed name.
+func (t *names) find(msg, name []byte) (known int, at uint16, sound bool) {
+	lengths := t.length[:t.count]
+	for i := 0; i < len(name); i += int(name[i]) + 1 {
 		rest := name[i:]
-		for j, n := range t.length[:t.count] {
+		switch n := rest[0]; {
+		case n == 0:
+			return i, 0, len(rest) == 1
+		case n > 63:
+			return 0, 0, false
+		}
+		for j, n := range lengths {
 			if int(n) == len(rest) && standsAt(msg, int(t.offset[j]), rest) {
-				return i, t.offset[j]
+				return i, t.offset[j], true
 			}
 		}
 	}
-	return i, 0
+	return 0, 0, false
 }
 
 // standsAt says whether name stands at off in msg, in any case. msg is our own: its pointers lead back and end.
@@ -49,7 +55,7 @@ func standsAt(msg []byte, off int, name []byte) bool {
 			continue
 		}
 		n := int(c) + 1
-		if c != name[0] || !equalFold(msg[off:off+n], name[:n]) {
+		if c != name[0] || n > len(name) || !equalFold(msg[off:off+n], name[:n]) {
 			return false
 		}
 		off, name = off+n, name[n:]
@@ -64,6 +70,9 @@ func equalNames(a, b []byte) bool {
 
 // equalFold compares octets of the same number, ASCII letters in any case. Label lengths are below 'A'.
 func equalFold(a, b []byte) bool {
+	if string(a) == string(b) {
+		return true
+	}
 	b = b[:len(a)]
 	for i, c := range a {
 		if d := c ^ b[i]; d != 0 && (d != 0x20 || c|0x20 < 'a' || c|0x20 > 'z') {

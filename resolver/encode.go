@@ -146,8 +146,12 @@ func (e *encoder) copySet(s *zones.Set, ptr uint16) (fits bool) {
 // where they stand is remembered. ptr is 0 where the owner has to be written out.
 func (e *encoder) putRecords(s *rrset, ptr uint16, layout layout) (fits bool) {
 	e.prime()
-	start, names := e.n, e.names.count
 	e.targets = 0
+	if ptr != 0 && len(s.Wire) <= len(e.msg)-e.n {
+		e.putFitting(&s.Set, ptr, layout)
+		return true
+	}
+	start, names := e.n, e.names.count
 	for p, i := s.Wire, 0; len(p) >= recordLen; i++ {
 		data := p[recordLen:][:binary.BigEndian.Uint16(p[10:])]
 		if !e.putRecord(s.owner, ptr, p[2:10], data, layout, i) {
@@ -162,13 +166,26 @@ func (e *encoder) putRecords(s *rrset, ptr uint16, layout layout) (fits bool) {
 	return true
 }
 
+// putFitting writes a set that would fit even without any compression: nothing on its way has to be measured.
+func (e *encoder) putFitting(s *zones.Set, ptr uint16, layout layout) {
+	for p, i := s.Wire, 0; len(p) >= recordLen; i++ {
+		data := p[recordLen:][:binary.BigEndian.Uint16(p[10:])]
+		start := e.n
+		e.n += copy(e.msg[start:], p[:recordLen])
+		e.msg[start], e.msg[start+1] = byte(ptr>>8), byte(ptr)
+		e.putData(data, layout, i)
+		binary.BigEndian.PutUint16(e.msg[start+recordLen-2:], uint16(e.n-start-recordLen))
+		p = p[recordLen+len(data):]
+	}
+}
+
 // putRecord writes one record; fixed is its type, class and TTL.
 func (e *encoder) putRecord(owner []byte, ptr uint16, fixed, data []byte, layout layout, i int) (fits bool) {
 	if ptr != 0 {
 		if !e.putPointer(ptr) {
 			return false
 		}
-	} else if _, fits := e.putName(owner); !fits {
+	} else if _, _, fits := e.putName(owner, true); !fits {
 		return false
 	}
 	if len(e.msg)-e.n < len(fixed)+2 {
@@ -186,62 +203,58 @@ func (e *encoder) putRecord(owner []byte, ptr uint16, fixed, data []byte, layout
 
 // putData writes the data of record i.
 func (e *encoder) putData(data []byte, layout layout, i int) (fits bool) {
-	at := 0 // where the target stands
-	if len(data) >= layout.skip {
-		if !e.putBytes(data[:layout.skip]) {
-			return false
-		}
-		data = data[layout.skip:]
-		for range layout.names {
-			n := soundName(data)
-			if n == 0 {
-				break // not what the type demands: the rest goes out as it is
-			}
-			if layout.kind == compressed {
-				ptr, fits := e.putName(data[:n])
-				if !fits {
-					return false
-				}
-				at = int(ptr)
-			} else {
-				start := e.n
-				known, _ := e.names.find(e.msg, data[:n])
-				if !e.putBytes(data[:n]) {
-					return false
-				}
-				e.names.add(data[:n], start, known)
-				at = int(pointerAt(start, n-1))
-			}
-			data = data[n:]
-		}
+	var at uint16 // where the target stands
+	if len(data) < layout.skip {
+		return e.putBytes(data) // not what the type demands: it goes out as it is
 	}
-	if i < maxTargets && layout.kind != opaque {
-		e.target[i] = uint16(at)
+	if !e.putBytes(data[:layout.skip]) {
+		return false
+	}
+	data = data[layout.skip:]
+	for n := range layout.names {
+		name := data
+		if n+1 < layout.names || !layout.last {
+			name = data[:soundName(data)]
+		}
+		var sound, fits bool
+		if at, sound, fits = e.putName(name, layout.kind == compressed); !fits {
+			return false
+		} else if !sound {
+			break
+		}
+		data = data[len(name):]
+	}
+	if i < maxTargets {
+		e.target[i] = at
 		e.targets = i + 1
 	}
 	return e.putBytes(data)
 }
 
-// putName writes name, compressed, and returns a pointer to where it stands, 0 where no pointer can reach it.
-func (e *encoder) putName(name []byte) (ptr uint16, fits bool) {
-	known, at := e.names.find(e.msg, name)
-	if at == 0 {
-		start := e.n
-		if !e.putBytes(name) {
-			return 0, false
-		}
-		e.names.add(name, start, known)
-		return pointerAt(start, known), true
-	}
-	if known == 0 {
-		return pointer | at, e.putPointer(pointer | at)
+// putName writes name and returns a pointer to where it stands, 0 where no pointer can reach it. What is not sound, not
+// exactly one name, is not written.
+func (e *encoder) putName(name []byte, compress bool) (ptr uint16, sound, fits bool) {
+	known, at, sound := e.names.find(e.msg, name)
+	if !sound {
+		return 0, false, true
 	}
 	start := e.n
-	if !e.putBytes(name[:known]) || !e.putPointer(pointer|at) {
-		return 0, false
+	switch {
+	case at == 0 || !compress:
+		fits = e.putBytes(name)
+	case known == 0:
+		return pointer | at, true, e.putPointer(pointer | at)
+	default:
+		fits = e.putBytes(name[:known]) && e.putPointer(pointer|at)
+	}
+	if !fits {
+		return 0, true, false
 	}
 	e.names.add(name, start, known)
-	return pointerAt(start, known), true
+	if known == 0 && at != 0 {
+		return pointer | at, true, true
+	}
+	return pointerAt(start, known), true, true
 }
 
 // pointerAt points at a name with own labels written at off, 0 if it is the root or out of reach.
@@ -255,7 +268,7 @@ func pointerAt(off, own int) uint16 {
 // pointerTo returns a pointer to name if the whole of it stands in the message.
 func (e *encoder) pointerTo(name []byte) uint16 {
 	e.prime()
-	if known, at := e.names.find(e.msg, name); known == 0 && at != 0 {
+	if known, at, _ := e.names.find(e.msg, name); known == 0 && at != 0 {
 		return pointer | at
 	}
 	return 0
@@ -289,10 +302,11 @@ func (e *encoder) putBytes(b []byte) (fits bool) {
 	return true
 }
 
-// layout says where in a type's data names stand: names of them behind skip octets.
+// layout says where in a type's data names stand: so many behind skip octets.
 type layout struct {
 	kind        layoutKind
 	skip, names int
+	last        bool // nothing stands behind the names
 }
 
 type layoutKind uint8
@@ -309,15 +323,17 @@ const (
 func layoutOf(typ uint16) layout {
 	switch typ {
 	case dns.TypeNS, dns.TypeCNAME, dns.TypePTR, dns.TypeMB, dns.TypeMD, dns.TypeMF, dns.TypeMG, dns.TypeMR:
-		return layout{compressed, 0, 1}
-	case dns.TypeSOA, dns.TypeMINFO:
-		return layout{compressed, 0, 2}
+		return layout{compressed, 0, 1, true}
+	case dns.TypeSOA:
+		return layout{compressed, 0, 2, false}
+	case dns.TypeMINFO:
+		return layout{compressed, 0, 2, true}
 	case dns.TypeMX:
-		return layout{compressed, 2, 1}
+		return layout{compressed, 2, 1, true}
 	case dns.TypeSRV:
-		return layout{target, 6, 1}
+		return layout{target, 6, 1, true}
 	case dns.TypeSVCB, dns.TypeHTTPS:
-		return layout{target, 2, 1}
+		return layout{target, 2, 1, false}
 	}
 	return layout{}
 }

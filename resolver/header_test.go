@@ -41,11 +41,14 @@ func TestOutsideOurZones(t *testing.T) {
 
 func TestMetaTypes(t *testing.T) {
 	run(t, headerCatalog(t), Policy{}, []asked{
-		{"example. AXFR", "REFUSED"},
+		{"example. AXFR +edns", "NOTIMP\nopt 1232 ede=21"}, // RFC 5936 4.2
 		{"example. AXFR +tcp +edns", "REFUSED\nopt 1232 ede=18"},
 		{"example. IXFR", "REFUSED"},
 		{"example. IXFR +tcp", "REFUSED"},
-		{"elsewhere. AXFR +tcp", "REFUSED"},
+		{"elsewhere. AXFR +tcp", "NOTAUTH"}, // RFC 5936 2.2.1
+		{"elsewhere. IXFR +edns", "NOTAUTH\nopt 1232 ede=20"},
+		{"ns.example. AXFR +tcp", "NOTAUTH"}, // a name of ours, but no zone
+		{"example. AXFR CH +tcp", "REFUSED"},
 		{"example. MAILA", "NOTIMP"},
 		{"example. MAILB", "NOTIMP"},
 		{"example. OPT", "FORMERR"},
@@ -78,6 +81,11 @@ func TestIdentity(t *testing.T) {
 		{"ns.example. A +edns", "NOERROR aa\nan ns.example. 300 A 192.0.2.53\nopt 1232"},
 		{"elsewhere. A +nsid", "REFUSED\nopt 1232 nsid=66726131 ede=20"},
 	})
+}
+
+// Before anything is loaded nothing can be refused in earnest: a resolver would remember it.
+func TestNoCatalogYet(t *testing.T) {
+	run(t, nil, Policy{}, []asked{{"ns.example. A", "SERVFAIL"}, {"ns.example. AXFR +tcp +edns", "SERVFAIL\nopt 1232 ede=14"}})
 }
 
 // raw is a packet by hand, in hex with blanks, and its answer. "*" stands for the question's octets.
@@ -138,7 +146,7 @@ func TestPackets(t *testing.T) {
 		{"an owner of label type 01", "0001 0000 0001 0000 0000 0001" + rawQ + "41 00 0001 0001 00000000 0004 7f000001", "FORMERR"},
 		{"AA, TC, RA, AD in the query", "0001 06a0 0001 0000 0000 0000" + rawQ, ok},
 		{"an rcode in the query", "0001 000f 0001 0000 0000 0000" + rawQ, ok},
-		{"IXFR", "0001 0000 0001 0000 0001 0000" + rawName + "00fb 0001 c00c 0006 0001 00000000 0016 00 00 00000001 00000001 00000001 00000001 00000001", "REFUSED"},
+		{"IXFR for what is no zone", "0001 0000 0001 0000 0001 0000" + rawName + "00fb 0001 c00c 0006 0001 00000000 0016 00 00 00000001 00000001 00000001 00000001 00000001", "NOTAUTH"},
 	}
 	w := NewWorker(Policy{})
 	for _, c := range cases {

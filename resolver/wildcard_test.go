@@ -82,6 +82,15 @@ below.*.ent A    192.0.2.7
 			an q.twice.example. 300 CNAME x.alias.example.
 			an x.alias.example. 300 CNAME target.example.
 			an target.example. 300 A 192.0.2.3`},
+		// NS and DNAME of a wildcard are data to a name that is synthesised (RFC 4592 4.2, 4.4), and count below "*" itself
+		{"q.cut.example. NS", "NOERROR aa\nan q.cut.example. 300 NS ns.cut-target.example."},
+		{"q.cut.example. A", "NOERROR aa\n" + soa},
+		{"x.*.cut.example. A", "NOERROR\nns *.cut.example. 300 NS ns.cut-target.example."},
+		{"q.dname.example. DNAME", "NOERROR aa\nan q.dname.example. 300 DNAME elsewhere.example."},
+		{"x.q.dname.example. A", "NOERROR aa\n" + soa},
+		{"x.*.dname.example. CNAME", `NOERROR aa
+			an *.dname.example. 300 DNAME elsewhere.example.
+			an x.*.dname.example. 300 CNAME x.elsewhere.example.`},
 		// a loop through a wildcard ends
 		{"q.self.example. A", `NOERROR aa
 			an q.self.example. 300 CNAME other.self.example.
