@@ -35,7 +35,9 @@ type Dependencies struct {
 func Vendors() []Vendor {
 	return []Vendor{
 		cloudflareVendor(),
+		rfc2136Vendor(),
 		route53Vendor(),
+		zoneFileVendor(),
 	}
 }
 

@@ -1,0 +1,104 @@
+package main
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mangrove-dns/mangrove/zones"
+	"github.com/mangrove-dns/mangrove/zones/zonefile"
+)
+
+// checkReport is what check found.
+type checkReport struct {
+	Zones    int           `json:"zones"`
+	Errors   int           `json:"errors"`
+	Warnings int           `json:"warnings"`
+	Problems []problemJSON `json:"problems"`
+}
+
+type problemJSON struct {
+	File     string `json:"file"`
+	Line     int    `json:"line,omitempty"`
+	Col      int    `json:"col,omitempty"`
+	Severity string `json:"severity"`
+	Text     string `json:"text"`
+}
+
+func (c *cli) checkCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "check",
+		Short: "Report every problem of configuration, zones and rules",
+		Long: `Check reads mangrove.yaml, every zone file with what it includes, and every NAME.yaml, and prints all problems as
+file:line:col, then a count. It changes nothing and needs no server. It exits 1 when there is an error; warnings alone pass.`,
+		Example: `  mangrove check
+  mangrove check --zones ./zones --json`,
+		Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			rep := c.check()
+			if c.json {
+				if err := c.printJSON(rep); err != nil {
+					return err
+				}
+			} else {
+				c.printCheck(rep)
+			}
+			if rep.Errors > 0 {
+				return exitError(exitProblems)
+			}
+			return nil
+		},
+	}
+	c.jsonFlag(cmd)
+	return cmd
+}
+
+// check reads everything and collects what is wrong with it.
+func (c *cli) check() *checkReport {
+	rep := &checkReport{Problems: []problemJSON{}}
+	cfg, problems := loadConfig(findConfig(c.configPath))
+	cfg.override(c.flags)
+	rep.add(problems)
+	if !hasErrors(problems) {
+		_, problems = buildDrivers(cfg, nil)
+		rep.add(problems)
+	}
+	files, problems, err := zonefile.ZoneFiles(cfg.Zones)
+	if err != nil {
+		problems = append(problems, zones.Problem{Pos: zones.Pos{File: cfg.Zones}, Severity: zones.Error, Text: readProblem(err)})
+	}
+	rep.add(problems)
+	for _, f := range files {
+		rep.Zones++
+		rep.add(readSource(cfg, f, time.Time{}).problems)
+	}
+	return rep
+}
+
+func (r *checkReport) add(problems []zones.Problem) {
+	for _, p := range problems {
+		if p.Severity == zones.Error {
+			r.Errors++
+		} else {
+			r.Warnings++
+		}
+		r.Problems = append(r.Problems, problemJSON{p.Pos.File, p.Pos.Line, p.Pos.Col, p.Severity.String(), p.Text})
+	}
+}
+
+// String is the problem as check prints it.
+func (p problemJSON) String() string {
+	severity := zones.Warning
+	if p.Severity == zones.Error.String() {
+		severity = zones.Error
+	}
+	return zones.Problem{Pos: zones.Pos{File: p.File, Line: p.Line, Col: p.Col}, Severity: severity, Text: p.Text}.String()
+}
+
+func (c *cli) printCheck(rep *checkReport) {
+	for _, p := range rep.Problems {
+		fmt.Fprintln(c.stdout, p)
+	}
+	fmt.Fprintf(c.stdout, "%s checked: %s, %s\n", count(rep.Zones, "zone"), count(rep.Errors, "error"), count(rep.Warnings, "warning"))
+}

@@ -1,0 +1,27 @@
+// The program is a table of commands (main.go), one file a command, and one file each for what they share:
+//
+//	config.go    what mangrove.yaml and NAME.yaml look like: the only place that knows
+//	rules.go     what they mean: rules, and what is wrong with them
+//	sources.go   files -> loaded zones, the last good version of each
+//	publish.go   loaded zones + verdicts -> what is served: the joint of everything
+//	drivers.go   accounts -> drivers, zones -> mirrors
+//	app.go       all of it held together, without sockets and loops
+//	serve.go     the sockets and loops: what starts when, what stops when
+//	control.go   the socket over which commands reach a running serve
+//	report.go    what commands ask for and get: JSON.md is its contract
+//	print.go     all printing
+//
+// Data flow one way:
+//
+//	files ─ sources.go ─► source{zone, rules} ─┐
+//	                                           ├─ publish.go ─► live ─► resolver (answers at once)
+//	healthcheck.Monitor ─► transitions ────────┘                  └─ journaled ─► providers.Engine
+//	        ▲                                  │
+//	        └───────── watches, from loaded ───┘
+//
+// One lock (app.mu) orders every change of what is served. Answers take no part in it: they load a pointer. Reading files,
+// probing, journaling and talking to providers happen outside of it.
+//
+// Two programs can work on one data directory: serve, and a command. The store's lock makes sure that only one has it, and
+// a command that finds serve running asks it over the control socket; operator (control.go) is what both can do.
+package main

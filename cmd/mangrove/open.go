@@ -1,0 +1,104 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+
+	"github.com/mangrove-dns/mangrove/providers"
+	"github.com/mangrove-dns/mangrove/zones"
+)
+
+// config reads the configuration that the flags name. Its problems are printed; an error in it ends the command.
+func (c *cli) config() (*config, error) {
+	cfg, problems := loadConfig(findConfig(c.configPath))
+	cfg.override(c.flags)
+	for _, p := range problems {
+		fmt.Fprintln(c.stderr, p)
+	}
+	if hasErrors(problems) {
+		return nil, fmt.Errorf("%s has errors", cfg.path)
+	}
+	return cfg, nil
+}
+
+// operator returns who does what the commands ask for: the daemon that runs on the data directory, or, while
+// none runs, the machinery opened here.
+func (c *cli) operator(ctx context.Context) (operator, error) {
+	cfg, err := c.config()
+	if err != nil {
+		return nil, err
+	}
+	client, err := dialDaemon(ctx, cfg.Data)
+	if err == nil {
+		return client, nil
+	}
+	if !errors.Is(err, errNoDaemon) {
+		return nil, err
+	}
+	if _, err := os.Stat(cfg.Zones); err != nil {
+		return nil, hinted{fmt.Errorf("zones directory: %w", err), "name it with --zones, or in mangrove.yaml"}
+	}
+	return openOffline(ctx, cfg, c.quietLog())
+}
+
+// quietLog is the log of commands: what they have to say they print themselves.
+func (c *cli) quietLog() *slog.Logger { return slog.New(slog.DiscardHandler) }
+
+// openOffline opens the machinery without running it. Nothing is published, so no serial is used up: what the
+// mirrors are to hold is the zones with the verdicts of the last run.
+func openOffline(ctx context.Context, cfg *config, log *slog.Logger) (_ *app, err error) {
+	a, err := openApp(ctx, cfg, log)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			a.Close()
+		}
+	}()
+	list, err := a.readEveryZone(ctx)
+	if err != nil {
+		return nil, err
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, src := range list {
+		a.zones[src.origin] = &zoneState{src: src}
+	}
+	a.watchLocked()
+	if err := a.mirrorsLocked(); err != nil {
+		return nil, err
+	}
+	for _, src := range list {
+		if src.zone != nil {
+			if err := a.desireOfflineLocked(ctx, src.origin); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return a, nil
+}
+
+// desireOfflineLocked tells the engine what a zone is to be while nothing is published: the serial is the last that
+// was served, so that a plan made here is the daemon's.
+func (a *app) desireOfflineLocked(ctx context.Context, origin zones.Name) error {
+	st := a.zones[origin]
+	u, err := a.decideLocked(st)
+	if err != nil {
+		return err
+	}
+	head, ok, err := a.store.Head(ctx, origin)
+	if err != nil {
+		return fmt.Errorf("read what the store has: %w", err)
+	}
+	if ok && head.Journaled {
+		if u.Zone, err = u.Zone.WithSerial(head.Serial); err != nil {
+			return err
+		}
+	}
+	a.engine.Update(origin, providers.Desired{Served: u.Zone, Loaded: st.src.zone, Reasons: planReasons(st.decisions)})
+	return nil
+}

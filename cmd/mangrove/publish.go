@@ -1,0 +1,265 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/mangrove-dns/mangrove/healthcheck"
+	"github.com/mangrove-dns/mangrove/providers"
+	"github.com/mangrove-dns/mangrove/zones"
+	"github.com/mangrove-dns/mangrove/zones/live"
+)
+
+// The joint: where loaded zones and verdicts meet. Everything that is served goes through here, one change at a time
+// (app.mu): loaded zone + verdicts -> withdraw -> live.Publish -> answers, and once journaled -> providers.
+
+// rrsetKey names an RRset.
+type rrsetKey struct {
+	name zones.Name
+	typ  uint16
+}
+
+// zoneState is what is served of one zone, and why. It is guarded by app.mu.
+type zoneState struct {
+	src *source
+	// decisions are those in force, by RRset. The map is replaced, never modified: plans read it.
+	decisions map[rrsetKey]healthcheck.Decision
+	// made holds what each published generation was made of, until it is durable and handed to the providers.
+	made []madeOf
+}
+
+// madeOf is what a published version was made of.
+type madeOf struct {
+	generation uint64
+	loaded     *zones.Zone
+	decisions  map[rrsetKey]healthcheck.Decision
+}
+
+// publishSources takes newly read sources live, all in one swap, and watches what they point at.
+func (a *app) publishSources(ctx context.Context, list []*source) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, src := range list {
+		st := a.zones[src.origin]
+		if st == nil {
+			st = &zoneState{}
+			a.zones[src.origin] = st
+		}
+		st.src = src
+	}
+	a.watchLocked()
+	a.watchFilesLocked()
+	var updates []live.Update
+	for _, src := range list {
+		if src.zone == nil {
+			continue
+		}
+		u, err := a.decideLocked(a.zones[src.origin])
+		if err != nil {
+			return err
+		}
+		updates = append(updates, u)
+	}
+	if err := a.mirrorsLocked(); err != nil {
+		return err
+	}
+	res, err := a.live.Publish(ctx, updates)
+	for _, w := range res.Warnings {
+		a.log.Warn(w.Problem.String(), "zone", w.Origin)
+	}
+	for _, u := range updates {
+		a.noteMadeLocked(u.Zone.Origin())
+	}
+	if err != nil {
+		return fmt.Errorf("publish: %w", err)
+	}
+	return nil
+}
+
+// decideLocked withdraws from a zone what the verdicts say, and returns what is to be published. a.mu is held.
+func (a *app) decideLocked(st *zoneState) (live.Update, error) {
+	changes, decisions := st.src.overlay.Withdraw(a.monitor.Verdict)
+	st.decisions = byRRset(nil, decisions)
+	served := st.src.zone
+	if st.src.conf.Mode != "observe" && len(changes) > 0 {
+		var err error
+		if served, err = st.src.zone.With(changes); err != nil {
+			return live.Update{}, fmt.Errorf("withdraw from %s: %w", st.src.origin, err)
+		}
+	}
+	return live.Update{
+		Zone: served, FileSerial: st.src.zone.Serial(), FileVersion: st.src.version,
+		Reasons: append([]string{"read " + st.src.path}, withdrawals(decisions)...),
+	}, nil
+}
+
+// publishFlips takes the transitions of verdicts live. It costs the records that they concern, not the zones.
+func (a *app) publishFlips() error {
+	flips := a.monitor.Take()
+	if len(flips) == 0 {
+		return nil
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	touched := make(map[zones.Name][]healthcheck.Key)
+	for _, f := range flips {
+		for _, origin := range a.watched[f.Verdict.Key] {
+			touched[origin] = append(touched[origin], f.Verdict.Key)
+		}
+	}
+	for _, origin := range slices.SortedFunc(maps.Keys(touched), zones.Name.Compare) {
+		st := a.zones[origin]
+		changes, decisions := st.src.overlay.WithdrawTouched(a.monitor.Verdict, touched[origin]...)
+		if st.src.conf.Mode != "observe" {
+			if _, err := a.live.PublishChanges(origin, changes, reasonsOf(flips, touched[origin])); err != nil {
+				return fmt.Errorf("publish %s: %w", origin, err)
+			}
+		}
+		for _, d := range decisions {
+			if d.FailOpen {
+				a.log.Warn("all targets are kept", "zone", origin, "record", d.Name.Relative(origin)+" "+zones.TypeString(d.Type), "outcome", d.Outcome)
+			}
+		}
+		st.decisions = byRRset(st.decisions, decisions)
+		a.noteMadeLocked(origin)
+	}
+	return nil
+}
+
+// byRRset returns base with decisions put in; base stays as it is.
+func byRRset(base map[rrsetKey]healthcheck.Decision, decisions []healthcheck.Decision) map[rrsetKey]healthcheck.Decision {
+	out := make(map[rrsetKey]healthcheck.Decision, len(base)+len(decisions))
+	maps.Copy(out, base)
+	for _, d := range decisions {
+		out[rrsetKey{d.Name, d.Type}] = d
+	}
+	return out
+}
+
+// withdrawals tells in words what decisions leave out.
+func withdrawals(decisions []healthcheck.Decision) []string {
+	var out []string
+	for _, d := range decisions {
+		for _, m := range d.Left() {
+			if !m.State.Usable() {
+				out = append(out, fmt.Sprintf("%s %s without %s: %s", d.Name, zones.TypeString(d.Type), m.Target, m.Reason))
+			}
+		}
+	}
+	return out
+}
+
+func reasonsOf(flips []healthcheck.Transition, keys []healthcheck.Key) []string {
+	var out []string
+	for _, f := range flips {
+		if slices.Contains(keys, f.Verdict.Key) {
+			out = append(out, fmt.Sprintf("%s %s: %s", f.Verdict.Target, f.Verdict.State, f.Verdict.Reason))
+		}
+	}
+	return out
+}
+
+// watchLocked makes the monitor watch what the loaded zones point at. Targets come from the loaded zones, never from the
+// served ones: a withdrawn record would not be probed any more and could never return.
+func (a *app) watchLocked() {
+	var watches []healthcheck.Watch
+	watched := make(map[healthcheck.Key][]zones.Name)
+	for origin, st := range a.zones {
+		if st.src.overlay == nil {
+			continue
+		}
+		for _, w := range st.src.overlay.Watches() {
+			if watched[w.Key] == nil {
+				watches = append(watches, w)
+			}
+			watched[w.Key] = append(watched[w.Key], origin)
+		}
+	}
+	a.watched = watched
+	a.monitor.Set(watches)
+}
+
+// noteMadeLocked remembers what the version of origin that is served now was made of.
+func (a *app) noteMadeLocked(origin zones.Name) {
+	st := a.zones[origin]
+	v, ok := a.live.Version(origin)
+	if !ok {
+		return
+	}
+	if n := len(st.made); n > 0 && st.made[n-1].generation == v.Generation {
+		st.made = st.made[:n-1]
+	}
+	st.made = append(st.made, madeOf{v.Generation, st.src.zone, st.decisions})
+}
+
+// mirrorDurable hands what has become durable to the providers. Until then they must not see it: a crash would take its
+// serial back.
+func (a *app) mirrorDurable() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for origin, st := range a.zones {
+		if len(st.made) == 0 {
+			continue
+		}
+		v, ok := a.live.Durable(origin)
+		if !ok {
+			continue
+		}
+		i := slices.IndexFunc(st.made, func(m madeOf) bool { return m.generation == v.Generation })
+		if i < 0 {
+			continue
+		}
+		m := st.made[i]
+		st.made = slices.Clone(st.made[i+1:])
+		a.engine.Update(origin, providers.Desired{
+			Served: v.Zone, Loaded: m.loaded, Generation: v.Generation, Reasons: planReasons(m.decisions),
+		})
+	}
+}
+
+// planReasons tells a plan why a record is left out.
+func planReasons(decisions map[rrsetKey]healthcheck.Decision) providers.Reasons {
+	return func(name zones.Name, typ uint16, rdata []byte) string {
+		for _, m := range decisions[rrsetKey{name, typ}].Left() {
+			if m.Target.Addr.IsValid() && string(m.Target.Addr.AsSlice()) == string(rdata) {
+				return m.Reason
+			}
+			if !m.Target.Name.IsZero() {
+				if n, err := zones.NameFromWire(rdata); err == nil && n == m.Target.Name {
+					return m.Reason
+				}
+			}
+		}
+		return ""
+	}
+}
+
+// flipLoop publishes transitions as they come.
+func (a *app) flipLoop(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-a.monitor.Changed():
+			if err := a.publishFlips(); err != nil {
+				a.log.Error("verdicts were not published", "err", err)
+			}
+		}
+	}
+}
+
+// mirrorLoop hands versions to the providers as they become durable.
+func (a *app) mirrorLoop(ctx context.Context) error {
+	changed, cancel := a.live.Subscribe()
+	defer cancel()
+	for {
+		a.mirrorDurable()
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-changed:
+		}
+	}
+}

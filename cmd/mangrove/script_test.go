@@ -1,0 +1,102 @@
+package main
+
+import (
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/miekg/dns"
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"mangrove": main})
+}
+
+// TestScripts runs the program as a user does. Scripts have two commands beside testscript's own:
+//
+//	freeport VAR...                  sets each VAR to a port of 127.0.0.1 that is free
+//	lookup ADDR NAME TYPE WANT...    waits until the server answers exactly these records' data, in any order
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata",
+		Setup: func(env *testscript.Env) error {
+			// A socket's path is short; the work directory of a script may not be.
+			dir, err := os.MkdirTemp("", "mg")
+			if err != nil {
+				return err
+			}
+			env.Defer(func() { os.RemoveAll(dir) })
+			env.Setenv("DATA", filepath.Join(dir, "d"))
+			return nil
+		},
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
+			"freeport": func(ts *testscript.TestScript, _ bool, args []string) {
+				for _, name := range args {
+					l, err := net.Listen("tcp", "127.0.0.1:0")
+					ts.Check(err)
+					defer l.Close()
+					_, port, err := net.SplitHostPort(l.Addr().String())
+					ts.Check(err)
+					ts.Setenv(name, port)
+				}
+			},
+			"lookup": lookup,
+		},
+	})
+}
+
+func lookup(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) < 3 || neg {
+		ts.Fatalf("usage: lookup ADDR NAME TYPE WANT...")
+	}
+	m := new(dns.Msg).SetQuestion(dns.Fqdn(args[1]), dns.StringToType[args[2]])
+	var got []string
+	for range 500 {
+		r, err := dns.Exchange(m, args[0])
+		if err != nil {
+			got = []string{err.Error()}
+			// Nobody listens yet: the next try's own time-out is the wait.
+			conn, derr := net.Dial("tcp", args[0])
+			if derr == nil {
+				conn.Close()
+			}
+			waitABit()
+			continue
+		}
+		got = got[:0]
+		for _, rr := range r.Answer {
+			got = append(got, strings.TrimPrefix(rr.String(), rr.Header().String()))
+		}
+		if len(r.Answer) == 0 {
+			got = append(got, dns.RcodeToString[r.Rcode])
+		}
+		if sameSet(got, args[3:]) {
+			return
+		}
+		waitABit()
+	}
+	ts.Fatalf("%s %s: got %q, want %q", args[1], args[2], got, args[3:])
+}
+
+func sameSet(a, b []string) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	count := map[string]int{}
+	for _, s := range a {
+		count[s]++
+	}
+	for _, s := range b {
+		if count[s]--; count[s] < 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// waitABit parts two looks at something that another process is to bring about.
+func waitABit() { <-time.After(20 * time.Millisecond) }

@@ -1,0 +1,290 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/mangrove-dns/mangrove/healthcheck"
+	"github.com/mangrove-dns/mangrove/zones"
+	"github.com/mangrove-dns/mangrove/zones/store"
+	"github.com/mangrove-dns/mangrove/zones/zonefile"
+)
+
+// From files to loaded zones. A zone is the pair NAME.zone and NAME.yaml, taken up together: where either has an error,
+// the last good pair goes on, also across a restart, and what is wrong is kept to be shown. A file that is not there
+// any more unloads nothing.
+
+// source is one zone's files and what became of them. It is immutable: a new reading makes a new one.
+type source struct {
+	origin zones.Name
+	path   string // of NAME.zone
+
+	zone    *zones.Zone          // last good; nil where there never was one
+	conf    *zoneConfig          // that goes with zone
+	rules   []healthcheck.Rule   // of conf
+	overlay *healthcheck.Overlay // rules joined with zone
+
+	state    sourceState
+	problems []zones.Problem // of the newest reading, warnings too
+	read     time.Time       // of the newest reading
+	files    []string        // that the newest reading touched: a change to one means reading again
+	includes []zonefile.File // those of them that the zone's file includes
+	// zoneFiles are what zone was read from, the zone's own file first.
+	zoneFiles []zonefile.File
+	version   string // identity of what zone was read from
+}
+
+// sourceState is how the files stand to what is served.
+type sourceState string
+
+const (
+	sourceOK     sourceState = "ok"          // what is served is what the files say
+	sourceBroken sourceState = "broken"      // the files have errors; the last good version is served, where there is one
+	sourceGone   sourceState = "source gone" // the file is not there; served on until mangrove zone forget
+)
+
+// sources reads zones and remembers their last good versions in the store.
+type sources struct {
+	store store.Store
+	now   func() time.Time
+
+	mu   sync.Mutex
+	kept map[zones.Name]string // versions that the store has; nil: not asked yet
+}
+
+// readAll reads the zones that are in the directory, in parallel within the cores.
+func (s *sources) readAll(ctx context.Context, cfg *config, files []zonefile.ZoneFile, before map[zones.Name]*source) []*source {
+	out := make([]*source, len(files))
+	var g errgroup.Group
+	g.SetLimit(runtime.GOMAXPROCS(0))
+	for i, f := range files {
+		g.Go(func() error {
+			out[i] = s.read(ctx, cfg, f, before[f.Origin])
+			return nil
+		})
+	}
+	_ = g.Wait() // read reports through what it returns
+	return out
+}
+
+// read reads one zone's files. before is what is known of the zone, nil where nothing is.
+func (s *sources) read(ctx context.Context, cfg *config, f zonefile.ZoneFile, before *source) *source {
+	next := readSource(cfg, f, s.now())
+	if next.state == sourceOK {
+		return next
+	}
+	s.keepLastGood(ctx, cfg, next, before)
+	return next
+}
+
+// readSource reads and judges the files of one zone, without what was before.
+func readSource(cfg *config, f zonefile.ZoneFile, now time.Time) *source {
+	src := &source{origin: f.Origin, path: f.Path, read: now, state: sourceBroken, files: []string{f.Path, zoneConfigPath(f.Path)}}
+	conf, confProblems := cfg.loadZoneConfig(zoneConfigPath(f.Path))
+	var rules []healthcheck.Rule
+	if !hasErrors(confProblems) {
+		rules, confProblems = conf.rules(cfg, f.Origin)
+	}
+	res, err := zonefile.Parse(f.Path, zonefile.Options{Origin: f.Origin, IncludeRoot: cfg.Zones})
+	if err != nil {
+		src.problems = append(confProblems, zones.Problem{Pos: zones.Pos{File: f.Path}, Severity: zones.Error, Text: readProblem(err)})
+		return src
+	}
+	defer res.DropPositions()
+	for _, file := range res.Files {
+		src.files = append(src.files, file.Path)
+	}
+	src.includes = res.Files[1:]
+	src.problems = res.Problems
+	if res.Zone != nil {
+		//CHK 		src.problems = append(src.problems, zones.Check(res.Zone, zones.CheckOptions{Where: res.Where, Checked: checkedNames(rules)})...)
+		if !hasErrors(confProblems) {
+			confProblems = append(confProblems, conf.against(cfg, res.Zone, rules)...)
+		}
+	}
+	src.problems = append(src.problems, confProblems...)
+	if res.Zone == nil || hasErrors(src.problems) {
+		return src
+	}
+	src.accept(res.Zone, conf, rules)
+	src.zoneFiles, src.version = res.Files, versionOf(storeFiles(res.Files), conf.text)
+	return src
+}
+
+// accept makes zone, conf and rules what the source serves, with nothing wrong.
+func (src *source) accept(zone *zones.Zone, conf *zoneConfig, rules []healthcheck.Rule) {
+	src.zone, src.conf, src.rules = zone, conf, rules
+	src.overlay = healthcheck.NewOverlay(zone, rules)
+	src.state = sourceOK
+}
+
+func hasErrors(problems []zones.Problem) bool {
+	return slices.ContainsFunc(problems, func(p zones.Problem) bool { return p.Severity == zones.Error })
+}
+
+func checkedNames(rules []healthcheck.Rule) func(zones.Name) bool {
+	names := make(map[zones.Name]bool, len(rules))
+	for _, r := range rules {
+		names[r.Name] = true
+	}
+	return func(n zones.Name) bool { return names[n] }
+}
+
+// versionOf is the identity of what a zone was read from.
+func versionOf(files []store.File, conf []byte) string {
+	h := sha256.New()
+	for _, f := range files {
+		h.Write(f.SHA256[:])
+	}
+	h.Write(conf)
+	return fmt.Sprintf("%x", h.Sum(nil)[:12])
+}
+
+func storeFiles(files []zonefile.File) []store.File {
+	out := make([]store.File, len(files))
+	for i, f := range files {
+		out[i] = store.File{Path: f.Path, Size: f.Size, Modified: f.ModTime(), SHA256: f.SHA256}
+	}
+	return out
+}
+
+// keepLastGood gives next, which has errors, the version that was good last: the one that is served, else the stored one.
+func (s *sources) keepLastGood(ctx context.Context, cfg *config, next, before *source) {
+	if before != nil && before.zone != nil {
+		next.zone, next.conf, next.rules, next.overlay, next.version = before.zone, before.conf, before.rules, before.overlay, before.version
+		return
+	}
+	stored, err := s.stored(ctx, cfg, next.origin)
+	if err != nil {
+		next.problems = append(next.problems, zones.Problem{Pos: zones.Pos{File: next.path}, Severity: zones.Warning,
+			Text: "last good version: " + err.Error()})
+		return
+	}
+	if stored != nil {
+		next.zone, next.conf, next.rules, next.overlay, next.version = stored.zone, stored.conf, stored.rules, stored.overlay, stored.version
+	}
+}
+
+// stored returns the last good version that the store has of a zone, nil where it has none.
+func (s *sources) stored(ctx context.Context, cfg *config, origin zones.Name) (*source, error) {
+	loaded, err := s.store.Loaded(ctx, origin)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	src := &source{origin: origin, state: sourceGone, read: loaded.Source.Loaded}
+	for _, f := range loaded.Files {
+		src.files = append(src.files, f.Path)
+	}
+	if len(src.files) > 0 {
+		src.path = src.files[0]
+	}
+	text, err := s.store.Meta(ctx, confKey(origin))
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return nil, err
+	}
+	conf, problems := cfg.parseZoneConfig(zoneConfigPath(src.path), text)
+	rules, more := conf.rules(cfg, origin)
+	if problems = append(problems, more...); hasErrors(problems) {
+		// It was good under another mangrove.yaml. Without rules every address is served: that is never wrong.
+		conf, rules = &zoneConfig{zoneSettings: cfg.ZoneDefaults}, nil
+		src.problems = append(src.problems, zones.Problem{Pos: zones.Pos{File: zoneConfigPath(src.path)}, Severity: zones.Warning,
+			Text: "the last good version no longer fits mangrove.yaml; the zone is served without health rules and not mirrored"})
+		conf.Providers = nil
+	}
+	src.accept(loaded.Zone, conf, rules)
+	src.state = sourceGone
+	src.version = versionOf(loaded.Files, text)
+	return src, nil
+}
+
+func confKey(origin zones.Name) string { return "zone-config/" + origin.String() }
+
+// save keeps the good ones among list as the last good versions, unless the store has them already.
+func (s *sources) save(ctx context.Context, list []*source) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.askKept(ctx); err != nil {
+		return err
+	}
+	var loaded []store.Loaded
+	for _, src := range list {
+		if src.state != sourceOK || s.kept[src.origin] == src.version {
+			continue
+		}
+		if err := s.store.SetMeta(ctx, confKey(src.origin), src.conf.text); err != nil {
+			return fmt.Errorf("keep the last good version of %s: %w", src.origin, err)
+		}
+		loaded = append(loaded, store.Loaded{Zone: src.zone,
+			Source: store.Source{Origin: src.origin, Files: storeFiles(src.zoneFiles), Loaded: src.read, Serial: src.zone.Serial()}})
+	}
+	if len(loaded) == 0 {
+		return nil
+	}
+	if err := s.store.SaveLoaded(ctx, loaded...); err != nil {
+		return fmt.Errorf("keep the last good versions: %w", err)
+	}
+	for _, src := range list {
+		if src.state == sourceOK {
+			s.kept[src.origin] = src.version
+		}
+	}
+	return nil
+}
+
+// askKept learns once what the store has.
+func (s *sources) askKept(ctx context.Context) error {
+	if s.kept != nil {
+		return nil
+	}
+	list, err := s.store.Sources(ctx)
+	if err != nil {
+		return fmt.Errorf("read what the store has: %w", err)
+	}
+	kept := make(map[zones.Name]string, len(list))
+	for _, l := range list {
+		text, err := s.store.Meta(ctx, confKey(l.Origin))
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return fmt.Errorf("read what the store has: %w", err)
+		}
+		kept[l.Origin] = versionOf(l.Files, text)
+	}
+	s.kept = kept
+	return nil
+}
+
+// forget drops the last good version of a zone.
+func (s *sources) forget(ctx context.Context, origin zones.Name) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.store.Forget(ctx, origin); err != nil {
+		return err
+	}
+	delete(s.kept, origin)
+	return nil
+}
+
+// gone returns src as it is when its file is not there any more.
+func (src *source) gone(now time.Time) *source {
+	next := *src
+	next.state, next.read = sourceGone, now
+	next.problems = []zones.Problem{{Pos: zones.Pos{File: src.path}, Severity: zones.Error,
+		Text: fmt.Sprintf("the file is gone; %s is served on as it was, until \"mangrove zone forget %s\"", src.origin, src.origin)}}
+	return &next
+}
+
+// concerns says whether a change to the file at path means that the source must be read again.
+func (src *source) concerns(path string) bool {
+	return slices.ContainsFunc(src.files, func(f string) bool { return filepath.Clean(f) == filepath.Clean(path) })
+}
