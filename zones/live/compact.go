@@ -6,21 +6,10 @@ import (
 	"github.com/mangrove-dns/mangrove/zones"
 )
 
-// compactable is a zone that is made of layers, which can be merged.
-type compactable interface {
-	NeedsCompaction() bool
-	Compact() *zones.Zone
-}
-
-// needsCompaction says whether z has so many layers that they should be merged.
-func needsCompaction(z *zones.Zone) bool {
-	c, ok := any(z).(compactable)
-	return ok && c.NeedsCompaction()
-}
-
-// askCompactLocked has z compacted if it needs it. When there is too much to do, a later change asks again.
+// askCompactLocked has z built again, aside, if so much of it was changed that it needs it. When there is too much to do, a later
+// change asks again.
 func (p *Publisher) askCompactLocked(z *state) {
-	if needsCompaction(z.served) {
+	if z.served.NeedsCompaction() {
 		select {
 		case p.compact <- z:
 		default:
@@ -28,7 +17,7 @@ func (p *Publisher) askCompactLocked(z *state) {
 	}
 }
 
-// compactor merges the layers of zones, one after another, aside.
+// compactor compacts zones, one after another.
 func (p *Publisher) compactor(ctx context.Context) {
 	for {
 		select {
@@ -47,17 +36,18 @@ func (p *Publisher) compactZone(z *state) error {
 	p.mu.Lock()
 	old := z.served
 	p.mu.Unlock()
-	if old == nil || !needsCompaction(old) {
+	if old == nil || !old.NeedsCompaction() {
 		return nil
 	}
-	c := any(old).(compactable).Compact()
+	c := old.Compact()
 
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if z.served == nil {
 		return nil
 	}
-	if z.journaled.zone == old {
+	journaled := z.journaled.zone
+	if journaled == old {
 		z.journaled.zone = c
 	}
 	if z.served != old { // changed meanwhile: the changes cost little, for the two share a base
@@ -65,7 +55,7 @@ func (p *Publisher) compactZone(z *state) error {
 		if c, err = c.With(zones.Diff(old, z.served)); err != nil {
 			return err
 		}
-		if z.journaled.zone == z.served {
+		if journaled == z.served {
 			z.journaled.zone = c
 		}
 	}

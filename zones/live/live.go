@@ -48,6 +48,7 @@ func (o Options) withDefaults() Options {
 	if o.Block == 0 {
 		o.Block = 256
 	}
+	o.Block = min(o.Block, slack/2)
 	for _, d := range []struct {
 		value *time.Duration
 		def   time.Duration

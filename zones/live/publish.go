@@ -72,8 +72,8 @@ func (p *Publisher) Publish(ctx context.Context, updates []Update) (Result, erro
 	for i := range jobs {
 		j := &jobs[i]
 		if j.differs = differs(j.seen, j.Zone); j.seen == nil {
-			var readErr error
-			if j.same, readErr = p.opts.Store.ServedIs(ctx, j.Zone); readErr != nil {
+			same, readErr := p.opts.Store.ServedIs(ctx, j.Zone)
+			if j.same = same && readErr == nil; readErr != nil {
 				p.opts.Log.Error("compare with journal: the zone gets a new serial", "zone", j.z.origin, "err", readErr)
 			}
 		}
@@ -240,7 +240,7 @@ func (p *Publisher) nextSerial(z *state, file uint32) uint32 {
 	if z.journaled.known {
 		journaled = z.journaled.serial
 	}
-	return next(z.serial, journaled, file, p.opts.Block)
+	return next(z.serial, journaled, file)
 }
 
 // reusable says that j is the newest journaled version, and that none was served after that one.

@@ -11,11 +11,14 @@ func succ(s uint32) uint32 {
 	return s + 1
 }
 
+// slack is how far a serial that jumps with the file's stays from where it could be taken for older than the newest
+// journaled one: so many more versions may follow it before that one is journaled.
+const slack = 1 << 24
+
 // next returns the serial of the version after the one with serial cur: the file's where it is newer than cur and than
-// the newest journaled one (versions between may be coalesced: a secondary would go from there), with a block
-// to reserve behind it.
-func next(cur, journaled, file, block uint32) uint32 {
-	if file != 0 && newer(file, cur) && newer(file+block, cur) && newer(file+block, journaled) {
+// the newest journaled one (versions between may be coalesced: a secondary would go from there), with some room behind it.
+func next(cur, journaled, file uint32) uint32 {
+	if file != 0 && newer(file, cur) && newer(file, journaled) && newer(file+slack, cur) && newer(file+slack, journaled) {
 		return file
 	}
 	return succ(cur)

@@ -47,11 +47,12 @@ func TestNext(t *testing.T) {
 		{"file is 0", math.MaxUint32 - 3, math.MaxUint32 - 3, 0, math.MaxUint32 - 2},
 		{"corner without file", math.MaxUint32, math.MaxUint32, 5e8 - 1 + 1<<31, 1},
 		{"2^31 away", 10, 10, 10 + 1<<31, 11},
-		{"the block behind it is too far", 10, 10, 1<<31 + 9, 11},
-		{"as far as a block allows", 10, 10, 1<<31 + 9 - 256, 1<<31 + 9 - 256},
+		{"no room behind it", 10, 10, 1<<31 + 9, 11},
+		{"as far as may be", 10, 10, 1<<31 + 9 - slack, 1<<31 + 9 - slack},
+		{"one too far", 10, 10, 1<<31 + 10 - slack, 11},
 		{"too far from what is journaled", 300, 10, 1<<31 + 9, 301},
 	} {
-		got := next(c.cur, c.journaled, c.file, 256)
+		got := next(c.cur, c.journaled, c.file)
 		if got != c.want {
 			t.Errorf("%s: next(%d, %d, %d) = %d, want %d", c.name, c.cur, c.journaled, c.file, got, c.want)
 		}
