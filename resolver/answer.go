@@ -22,8 +22,11 @@ const (
 type Identity struct {
 	Version string // version.bind, version.server (CH TXT)
 	Name    string // id.server, hostname.bind (CH TXT, RFC 4892)
-	NSID    string // RFC 5001, raw octets
+	NSID    string // RFC 5001, raw octets; the first 128 of them
 }
+
+// maxNSID bounds the NSID: with it every answer's question and OPT fit into 512 octets.
+const maxNSID = 128
 
 // Policy is what a worker needs to know beyond the zones.
 type Policy struct {
@@ -65,6 +68,7 @@ func NewWorker(p Policy) *Worker {
 		p.MaxUDPSize = 1232
 	}
 	p.MaxUDPSize = min(max(p.MaxUDPSize, minPayload), maxMessage)
+	p.Identity.NSID = p.Identity.NSID[:min(len(p.Identity.NSID), maxNSID)]
 	return &Worker{policy: p, scratch: make([]byte, 0, maxSteps*(recordLen+maxName))}
 }
 

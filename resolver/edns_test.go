@@ -157,6 +157,16 @@ func TestTSIGWithoutKeys(t *testing.T) {
 			t.Errorf("cut to %d of %d octets: %s", cut, len(wire), dns.RcodeToString[m.Rcode])
 		}
 	}
+	// Names so long that the TSIG record finds no room in 512 octets: the code alone.
+	long := new(dns.Msg)
+	long.SetQuestion(strings.Repeat("abcdefghi.", 25), dns.TypeA)
+	long.SetTsig(strings.Repeat("jklmnopqr.", 25), strings.Repeat("stuvwxyz0.", 25), 300, 1700000000)
+	if got := send(t, w, cat, pack(t, long), UDP); got.Rcode != dns.RcodeNotAuth || got.IsTsig() != nil || len(got.Question) != 1 {
+		t.Errorf("long names over UDP:\n%v", got)
+	}
+	if got := send(t, w, cat, pack(t, long), TCP); got.Rcode != dns.RcodeNotAuth || got.IsTsig() == nil {
+		t.Errorf("long names over TCP:\n%v", got)
+	}
 	// not the last record
 	m.SetTsig("Key.Example.", dns.HmacSHA256, 300, 1700000000)
 	m.Extra = append(m.Extra, &dns.A{Hdr: dns.RR_Header{Name: ".", Rrtype: dns.TypeA, Class: dns.ClassINET}, A: []byte{127, 0, 0, 1}})

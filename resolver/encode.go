@@ -35,7 +35,11 @@ func (w *Worker) encode(query, out []byte) []byte {
 		limit = min(limit, q.size, w.policy.MaxUDPSize)
 	}
 	tail := w.tailLen()
-	e.begin(out[:max(limit-tail, 0)], query[:q.end])
+	if q.end+tail > limit && w.tsig != nil {
+		w.tsig = nil // names of 255 octets in 512: the code alone has to do
+		tail = w.tailLen()
+	}
+	e.begin(out[:limit-tail], query[:q.end])
 	if q.question {
 		e.question = q.end - 4 - headerLen
 	}

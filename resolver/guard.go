@@ -24,15 +24,26 @@ func (s *Server) answer(w *Worker, query []byte, via Transport, out []byte, c *c
 	return w.Answer(s.opts.Catalog(), query, via, out)
 }
 
-// callRare is Options.Rare with the same guard.
+// callRare is Options.Rare with the same guard. It counts the first message of an answer; the refusal is for the caller to
+// send and to count. A hook that panics behind its first message has handled the request, badly.
 func (s *Server) callRare(ctx context.Context, q Request, send func([]byte) error, c *counters) (handled bool) {
+	sent := false
 	defer func() {
 		if p := recover(); p != nil {
 			s.reportPanic(p, q.Msg, c)
-			handled = false
+			handled = sent
+		}
+		if handled && !sent {
+			c.dropped.Add(1)
 		}
 	}()
-	return s.opts.Rare(ctx, q, send)
+	return s.opts.Rare(ctx, q, func(msg []byte) error {
+		if !sent {
+			sent = true
+			c.countMessage(msg)
+		}
+		return send(msg)
+	})
 }
 
 // reportPanic counts a panic, and logs it where none was for a minute.

@@ -39,7 +39,7 @@ func (c *counters) countMessage(msg []byte) {
 // Traffic is what came and went over one transport since the start.
 type Traffic struct {
 	Queries   uint64 // messages received, whatever they were
-	Dropped   uint64 // not answered: responses, and what is shorter than a header
+	Dropped   uint64 // not answered: responses, what is shorter than a header, and what Rare took in silence
 	Truncated uint64
 	Unsent    uint64 // answers that the system did not take
 	Panics    uint64

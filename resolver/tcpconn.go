@@ -148,6 +148,7 @@ func (c *tcpConn) answer(ctx context.Context, w *tcpWorker, query []byte) (goOn 
 		if s.callRare(ctx, q, func(msg []byte) error { return c.send(w, msg) }, c.counters) {
 			return true
 		}
+		c.counters.countMessage(refusal)
 		return c.send(w, refusal) == nil
 	}
 	c.counters.count(answer, outcome)
@@ -170,7 +171,6 @@ func (c *tcpConn) send(w *tcpWorker, msg []byte) error {
 	if len(w.room)-len(w.out) < 2+len(msg) && !c.flush(w) {
 		return net.ErrClosed
 	}
-	c.counters.countMessage(msg)
 	w.out = binary.BigEndian.AppendUint16(w.out, uint16(len(msg)))
 	w.out = append(w.out, msg...)
 	return nil

@@ -155,13 +155,11 @@ func (u *udpWorker) handOn(ctx context.Context, d *datagram, refusal []byte) {
 	oob, refusal := bytes.Clone(d.oob), bytes.Clone(refusal)
 	s.rareWork.Go(func() {
 		defer func() { <-s.rare }()
-		send := func(msg []byte) error {
-			u.counters.countMessage(msg)
-			return u.write(msg, oob, q.Client)
-		}
+		send := func(msg []byte) error { return u.write(msg, oob, q.Client) }
 		if s.callRare(ctx, q, send, &u.counters) {
 			return
 		}
+		u.counters.countMessage(refusal)
 		if err := send(refusal); err != nil {
 			u.counters.unsent.Add(1)
 		}
