@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"testing"
 )
 
@@ -44,4 +46,23 @@ func BenchmarkWrite(b *testing.B) {
 		}
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/n, "ns/record")
+}
+
+// BenchmarkScan looks at a directory of 10,000 zones, as the poll does and each event that leads to another file.
+func BenchmarkScan(b *testing.B) {
+	const n = 10_000
+	dir := b.TempDir()
+	for i := range n {
+		if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("zone-%d.example.zone", i)), nil, 0o644); err != nil {
+			b.Fatal(err)
+		}
+	}
+	w := NewWatcher(WatchOptions{Dir: dir})
+	if _, err := w.Scan(); err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		w.scan()
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/n, "ns/file")
 }

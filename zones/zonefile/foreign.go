@@ -44,7 +44,7 @@ func (p *parser) rdata3597(h header) ([]byte, *rdataFault) {
 	if err := checkWire(h, wire); err != nil {
 		return nil, &rdataFault{at: 0, text: "has data that its type does not allow: " + core(err)}
 	}
-	return wire, nil
+	return wire, judge(h, wire)
 }
 
 func isHex(c byte) bool {
@@ -92,6 +92,9 @@ func (p *parser) rdataForeign(h header) ([]byte, *rdataFault) {
 	if h.typ == dns.TypeAPL && len(h.data) == 0 {
 		return nil, nil
 	}
+	if h.typ == dns.TypeLOC {
+		h.data = completeLOC(h.data)
+	}
 	var text strings.Builder
 	lines := make([]int, 0, len(h.data)) // lines[i]: the token that starts line i+2
 	fmt.Fprintf(&text, ". 0 IN %s (", zones.TypeString(h.typ))
@@ -108,6 +111,7 @@ func (p *parser) rdataForeign(h header) ([]byte, *rdataFault) {
 	if err := zp.Err(); err != nil || !ok {
 		return nil, foreignFault(err, lines, len(h.data))
 	}
+	sortTypes(rr)
 	wire, err := zones.Rdata(rr)
 	if err != nil {
 		return nil, &rdataFault{at: 0, text: "cannot be read: " + core(err)}
@@ -118,7 +122,22 @@ func (p *parser) rdataForeign(h header) ([]byte, *rdataFault) {
 	if err := checkWire(h, wire); err != nil {
 		return nil, &rdataFault{at: 0, text: "cannot be read: " + core(err)}
 	}
-	return wire, nil
+	return wire, judge(h, wire)
+}
+
+// judge finds what miekg/dns lets pass.
+func judge(h header, wire []byte) *rdataFault {
+	why := incomplete(h.typ, wire)
+	at := len(h.data) - 1
+	switch {
+	case why != "":
+	case h.typ == dns.TypeSVCB || h.typ == dns.TypeHTTPS:
+		why, at = badParams(wire), 0
+	}
+	if why == "" {
+		return nil
+	}
+	return &rdataFault{at: at, text: why}
 }
 
 // foreignFault translates an error of miekg/dns: `dns: bad LOC Latitude: "x" at line: 3:5`.

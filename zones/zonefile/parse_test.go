@@ -135,6 +135,16 @@ func TestBadInput(t *testing.T) {
 		{"HTTPS", "x HTTPS 1 . alpn=h2 nonsense=1", `4:21: bad value "nonsense=1" in the HTTPS record of x.example.org.: bad SVCB key`},
 		{"HTTPS over lines", "x HTTPS 1 (\n .\n alpn=h2\n  nonsense=1 )", `7:3: bad value "nonsense=1" in the HTTPS record of x.example.org.: bad SVCB key`},
 		{"DS", "x DS 1 8 2 zz", `4:6: the DS record of x.example.org. cannot be read: hex: invalid byte: U+007A 'z'`},
+		{"digests and keys that are missing", "x DS 1 8 2\nx DS 1 8 2 00\nx TLSA 3 1 1\nx SSHFP 4 2\nx DNSKEY 256 3 8\nx CERT PKIX 1 RSASHA256\nx DS \\# 4 00010802",
+			`4:10: the DS record of x.example.org. ends before its digest
+5:12: the DS record of x.example.org. has a digest of 1 octets, its algorithm makes 32
+6:12: the TLSA record of x.example.org. ends before its association data
+7:11: the SSHFP record of x.example.org. ends before its fingerprint
+8:16: the DNSKEY record of x.example.org. ends before its key
+9:15: the CERT record of x.example.org. ends before its certificate
+10:11: the DS record of x.example.org. ends before its digest`},
+		{"HTTPS mandatory", "x HTTPS 1 . mandatory=alpn port=1\nx HTTPS 1 . mandatory=alnp alpn=h2", "4:9: the HTTPS record of x.example.org. has a mandatory key that is not among its parameters\n" +
+			"5:9: the HTTPS record of x.example.org. has a mandatory key that is not among its parameters"},
 		{"foreign type without data", "x NAPTR\nx SSHFP", "4:8: the NAPTR record of x.example.org. ends before its order\n5:8: the SSHFP record of x.example.org. has no data"},
 		{"directives", "$FOO x\n$ORIGIN\n$ORIGIN a b\n$ORIGIN a..b\n $TTL 5\n$INCLUDE", "4:1: unknown directive \"$FOO\": there are $ORIGIN, $TTL, $INCLUDE and $GENERATE; a name that starts with \"$\" is written \\$FOO\n" +
 			"5:8: $ORIGIN ends too early: it is written $ORIGIN NAME\n6:11: $ORIGIN ends before this: it is written $ORIGIN NAME\n7:9: bad origin \"a..b\": a label in it is empty\n" +

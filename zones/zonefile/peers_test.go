@@ -102,6 +102,11 @@ func TestAsBIND(t *testing.T) {
 		{name: "bad escape", text: top + `a\25x TXT x` + "\n", bad: true},
 		{name: "RFC 3597", text: top + "a TYPE65280 \\# 4 0a000001\nb A \\# 4 c0 00 0201\nc CLASS1 TYPE1 192.0.2.1\nd TYPE65281 \\# 0\n"},
 		{name: "RFC 3597 length", text: top + "a TYPE65280 \\# 3 0a000001\n", bad: true},
+		{name: "LOC", text: top + "a LOC 52 N 4 53 E -2.00m\nb LOC 52 22 23.000 N 4 E 0m 1m 2m 3m\nc LOC 52 22 N 4 53 6.5 W 1m\n"},
+		{name: "types in any order", text: top + "a CSYNC 66 3 AAAA NS A NS\n"},
+		{name: "short digest", text: top + "a DS 1 8 2 0011\n", bad: true},
+		{name: "no fingerprint", text: top + "a SSHFP 4 2\n", bad: true},
+		{name: "mandatory key missing", text: top + "a HTTPS 1 . mandatory=alpn port=1\n", bad: true},
 		{name: "CRLF", text: strings.ReplaceAll(top+"a TXT (\n x\n ) ; y\n b A 192.0.2.1\n", "\n b", "\nb")},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -3,6 +3,7 @@ package zonefile
 import (
 	"strings"
 	"testing"
+	"unsafe"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/miekg/dns"
@@ -39,6 +40,8 @@ func TestSyntax(t *testing.T) {
 		{"null MX", "@ MX 0 .", "example.org. 300 IN MX 0 .\n"},
 		{"HTTPS", "@ HTTPS 1 . alpn=\"h2,h3\" ipv4hint=192.0.2.1\n@ HTTPS 0 ( www )", "example.org. 300 IN HTTPS 1 . alpn=\"h2,h3\" ipv4hint=\"192.0.2.1\"\nexample.org. 300 IN HTTPS 0 www.example.org.\n"},
 		{"foreign over lines", "@ NAPTR 10 20 \"U\" \"E2U+sip\" (\n \"!^.*$!sip:x@y!\"\n sip ) ; x\n@ TLSA 3 1 1 ( 00112233\n445566 )", "example.org. 300 IN NAPTR 10 20 \"U\" \"E2U+sip\" \"!^.*$!sip:x@y!\" sip.example.org.\nexample.org. 300 IN TLSA 3 1 1 00112233445566\n"},
+		{"LOC without minutes and seconds", "a LOC 52 N 4 53 E -2.00m\nb LOC 52 22 23.000 N 4 E 0m 1m 2m 3m", "a.example.org. 300 IN LOC 52 00 0.000 N 04 53 0.000 E -2m 1m 10000m 10m\nb.example.org. 300 IN LOC 52 22 23.000 N 04 00 0.000 E 0m 1m 2m 3m\n"},
+		{"types in any order", "a CSYNC 66 3 AAAA NS A NS", "a.example.org. 300 IN CSYNC 66 3 A NS AAAA\n"},
 		{"generate", "$GENERATE 1-5/2 h$ 60 IN A 192.0.2.$\n$GENERATE 1-2 m$ MX \"10 h$\"\n$GENERATE 1-2 n$ MX 10 h$\n$GENERATE 7-8 t${-7,3,d} TXT \"\\\"a b $\\\" \\$ $$ \"\n$GENERATE 255-256 ${0,5,n} PTR h${0,0,X}",
 			`h1.example.org. 60 IN A 192.0.2.1
 h3.example.org. 60 IN A 192.0.2.3
@@ -154,6 +157,13 @@ STOOGES MG      MOE
 		"ISI-MAILBOXES.TXT:1:5: unknown record type \"MOE\": a line that starts with white space continues the record before it, it has no owner of its own\n"
 	if diff := cmp.Diff(want, problemText(r)); diff != "" {
 		t.Errorf("problems (-want +got):\n%s", diff)
+	}
+}
+
+// TestPlaceSize: a million records must not take more than 16 MB for their places.
+func TestPlaceSize(t *testing.T) {
+	if got := unsafe.Sizeof(place{}); got > 16 {
+		t.Errorf("a place takes %d octets, want at most 16", got)
 	}
 }
 
