@@ -8,16 +8,19 @@ import (
 )
 
 // Flap is the penalty for targets that come and go. A return that would be the target's transition number Max+1 or
-// later within Window is held for hold_down doubled as often as it takes, up to Cap. A withdrawal is never delayed, so
+// later within Window is held for hold_down times Penalty as often as it takes, up to Cap. A withdrawal is never delayed, so
 // with a Cap of at least Window there are never more than Max transitions within Window, but for one last withdrawal.
 type Flap struct {
-	Max    int // 0: no penalty
-	Window time.Duration
-	Cap    time.Duration
+	Max     int // 0: no penalty
+	Window  time.Duration
+	Penalty float64 // 0: 2; what is below 1.1 counts as that
+	Cap     time.Duration
 }
 
 // DefaultFlap is 4 transitions in 15 minutes, and holds of at most 30 minutes.
-func DefaultFlap() Flap { return Flap{Max: 4, Window: 15 * time.Minute, Cap: 30 * time.Minute} }
+func DefaultFlap() Flap {
+	return Flap{Max: 4, Window: 15 * time.Minute, Penalty: 2, Cap: 30 * time.Minute}
+}
 
 // damper is the damped view that one vantage has of one key: the state machine drawn in doc.go. It is a value and
 // reads no clock: instants are durations since some start, by a clock that never jumps.
@@ -123,8 +126,12 @@ func (d damper) hold(now, base time.Duration, f Flap) time.Duration {
 	if f.Max <= 0 {
 		return hold
 	}
+	grow := f.Penalty
+	if grow == 0 {
+		grow = 2
+	}
 	for hold < f.Cap && d.flipsSince(now+hold-f.Window)+1 > f.Max {
-		hold = min(max(2*hold, time.Second), f.Cap)
+		hold = min(max(time.Duration(float64(hold)*max(grow, 1.1)), time.Second), f.Cap)
 	}
 	return hold
 }

@@ -250,6 +250,12 @@ func TestFlapPenalty(t *testing.T) {
 	if got := d.hold(14*time.Minute, 0, f); got < time.Second {
 		t.Errorf("held %v: without hold_down flaps still cost", got)
 	}
+	if got := d.hold(14*time.Minute, c.HoldDown, Flap{Max: 1, Window: 24 * time.Hour, Penalty: 1.5, Cap: 100 * time.Second}); got != 100*time.Second {
+		t.Errorf("hold with a penalty of 1.5: got %v, want the cap of 100 s", got)
+	}
+	if got := d.hold(14*time.Minute, c.HoldDown, Flap{Max: 1, Window: 24 * time.Hour, Penalty: 0.5, Cap: 2 * time.Minute}); got != 2*time.Minute {
+		t.Errorf("hold with a penalty that does not grow: got %v, want the cap of 2 min", got)
+	}
 	if got := d.hold(14*time.Minute, c.HoldDown, Flap{Window: time.Hour}); got != c.HoldDown {
 		t.Errorf("held %v without a limit, want %v", got, c.HoldDown)
 	}

@@ -99,7 +99,7 @@ func openApp(ctx context.Context, cfg *config, log *slog.Logger) (_ *app, err er
 func (a *app) config() *config { return a.cfg.Load() }
 
 func (f flapConfig) flap() healthcheck.Flap {
-	return healthcheck.Flap{Max: f.Max, Window: f.Window, Cap: f.Cap}
+	return healthcheck.Flap{Max: f.Max, Window: f.Window, Penalty: float64(f.Penalty), Cap: f.Cap}
 }
 
 func (a *app) getMeta(key string) ([]byte, error) {

@@ -46,7 +46,7 @@ func TestConfigProblems(t *testing.T) {
 		{"check_defaults: {ttl: 30/60}\n", []string{`m.yaml:1:23: check_defaults.ttl: bad rule: ttl "30/60": want seconds as 60, or the most and the least as 60/30`}},
 		{"zone_defaults: {edits: never}\n", []string{`m.yaml:1:24: zone_defaults.edits: "never" is none of auto, plan-only`}},
 		{"private_targets: [lan]\n", []string{`m.yaml:1:19: private_targets[0]: "lan" is not a network such as 10.0.0.0/8`}},
-		{"flap: {penalty: fast}\n", []string{`m.yaml:1:17: flap.penalty: "fast" is not a factor such as 2x`}},
+		{"flap: {penalty: fast}\n", []string{`m.yaml:1:17: flap.penalty: "fast" is not a factor such as 2x, at least 1.1x`}},
 		{"log: {level: loud}\n", []string{`m.yaml:1:14: log.level: "loud" is none of debug, info, warn, error`}},
 	} {
 		cfg := defaultConfig()

@@ -58,8 +58,8 @@ type factor float64
 
 func (f *factor) UnmarshalText(b []byte) error {
 	n, err := strconv.ParseFloat(strings.TrimSuffix(string(b), "x"), 64)
-	if err != nil || n < 1 || n > 100 || math.IsNaN(n) {
-		return fmt.Errorf("%q is not a factor such as 2x", b)
+	if err != nil || n < 1.1 || n > 100 || math.IsNaN(n) {
+		return fmt.Errorf("%q is not a factor such as 2x, at least 1.1x", b)
 	}
 	*f = factor(n)
 	return nil
