@@ -92,5 +92,7 @@ cert		CERT	1 0 0 MTIzNDU2Nzg5MGFiY2RlZg==
 pgp		OPENPGPKEY	mQENBFVHm5sBCAC0
 smime		SMIMEA	3 0 0 308201A2
 unknown		TYPE65400	\# 4 C0000201
+other		TYPE65399	\# 0
+other		TYPE65399	\# 3 ABCDEF
 `, long, long, long, strings.Repeat("x", 255), strings.Repeat("l", 63), label)
 }
