@@ -35,6 +35,7 @@ type Dependencies struct {
 func Vendors() []Vendor {
 	return []Vendor{
 		cloudflareVendor(),
+		powerDNSVendor(),
 		rfc2136Vendor(),
 		route53Vendor(),
 		zoneFileVendor(),

@@ -9,7 +9,7 @@ import (
 
 // ZoneFile is a directory of master files: a copy of the zones that any name server can load.
 type ZoneFile struct {
-	Directory string `yaml:"directory" doc:"where to write NAME.zone"`
+	Directory string `yaml:"directory" doc:"where to write NAME.zone; not the directory that zones are read from"`
 }
 
 func zoneFileVendor() Vendor {

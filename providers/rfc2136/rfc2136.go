@@ -100,8 +100,8 @@ var algorithms = [...]string{dns.HmacSHA1, dns.HmacSHA224, dns.HmacSHA256, dns.H
 // setKey reads the TSIG key; the secret is never part of an error.
 func (d *Driver) setKey(a *libdns.Provider) error {
 	if a.KeyName == "" {
-		if a.Key != "" || a.KeyAlg != "" {
-			return errors.New("key_name is not set, but key or key_alg is")
+		if a.Key != "" {
+			return errors.New("key_name is not set, but key is")
 		}
 		return nil
 	}

@@ -55,7 +55,7 @@ func TestBadOptions(t *testing.T) {
 	}{
 		{Options{}, "server: not set"},
 		{Options{Account: &libdns.Provider{Server: "ns1.example.net:x"}}, `server: "ns1.example.net:x": port "x"`},
-		{Options{Account: &libdns.Provider{Server: "ns1", Key: keySecret}}, "key_name is not set, but key or key_alg is"},
+		{Options{Account: &libdns.Provider{Server: "ns1", Key: keySecret}}, "key_name is not set, but key is"},
 		{Options{Account: &libdns.Provider{Server: "ns1", KeyName: "k", Key: "secret!"}}, "key: not base64, or empty"},
 		{Options{Account: &libdns.Provider{Server: "ns1", KeyName: "k", Key: keySecret, KeyAlg: "hmac-md5"}},
 			`key_alg: "hmac-md5" is not one of hmac-sha1, hmac-sha224, hmac-sha256, hmac-sha384, hmac-sha512`},
