@@ -127,11 +127,19 @@ func (b *Builder) AddRRset(s RRset) error {
 // owner makes the name that key is set to the last one.
 func (b *Builder) owner() error {
 	if !b.key.within(b.origin.wire, b.labels) {
-		name, _ := NameFromWire(b.key.wire[:b.key.n])
-		return fmt.Errorf("%s is not within %s", name, b.origin)
+		name, _ := NameFromWire(b.key.wire[:b.key.n]) // the zero Name for itself
+		return notWithin(name, b.origin)
 	}
 	b.last = int(b.name(b.key.labels))
 	return nil
+}
+
+// notWithin says that a name cannot be in a zone.
+func notWithin(name, origin Name) error {
+	if name.IsZero() {
+		return fmt.Errorf("the zero Name is not within %s", origin)
+	}
+	return fmt.Errorf("%s is not within %s", name, origin)
 }
 
 // name returns the number of the suffix of labels labels of key, which is added where it is new, after its ancestors.

@@ -23,7 +23,12 @@ type RRset struct {
 }
 
 // TypeString names a type: "A", "TYPE65401".
-func TypeString(t uint16) string { return dns.Type(t).String() }
+func TypeString(t uint16) string {
+	if t == dns.TypeNone || t == dns.TypeReserved {
+		return fmt.Sprintf("TYPE%d", t) // miekg/dns has names for them that no file may use
+	}
+	return dns.Type(t).String()
+}
 
 // ParseType reads "A", "https", "TYPE65401".
 func ParseType(s string) (uint16, error) {
@@ -45,14 +50,21 @@ func (s RRset) IsZero() bool { return len(s.Data) == 0 }
 // what its type demands, which a parsed zone never holds.
 func (s RRset) RR(i int) (dns.RR, error) {
 	hdr := dns.RR_Header{Name: s.Name.String(), Rrtype: s.Type, Class: dns.ClassINET, Ttl: s.TTL, Rdlength: uint16(len(s.Data[i]))}
-	rr, off, err := dns.UnpackRRWithHeader(hdr, s.Data[i], 0)
+	if len(s.Data[i]) == 0 && !mayBeEmpty(s.Type) {
+		return nil, fmt.Errorf("%s %s: no data", s.Name, TypeString(s.Type)) // miekg/dns takes it for a deletion
+	}
+	rr, _, err := dns.UnpackRRWithHeader(hdr, s.Data[i], 0)
 	if err != nil {
 		return nil, fmt.Errorf("%s %s: %w", s.Name, TypeString(s.Type), err)
 	}
-	if off != len(s.Data[i]) {
-		return nil, fmt.Errorf("%s %s: %d octets behind the data", s.Name, TypeString(s.Type), len(s.Data[i])-off)
-	}
 	return rr, nil
+}
+
+// mayBeEmpty says whether RDATA of no octets is valid: for APL (RFC 3123 4), NULL (RFC 1035 3.3.10) and types that
+// are not known.
+func mayBeEmpty(typ uint16) bool {
+	_, known := dns.TypeToRR[typ]
+	return !known || typ == dns.TypeAPL || typ == dns.TypeNULL
 }
 
 // RRs returns all records for the edges of the program.
@@ -69,13 +81,17 @@ func (s RRset) RRs() ([]dns.RR, error) {
 }
 
 // Text returns the RDATA of record i in presentation form; in the form of RFC 3597 where
-// the data is not what its type demands.
+// the type is not known or the data is not what it demands.
 func (s RRset) Text(i int) string {
+	_, known := dns.TypeToRR[s.Type]
 	rr, err := s.RR(i)
-	if err != nil {
-		return fmt.Sprintf("\\# %d %X", len(s.Data[i]), s.Data[i])
+	switch {
+	case err == nil && known && s.Type != dns.TypeNULL:
+		return strings.TrimPrefix(rr.String(), rr.Header().String())
+	case len(s.Data[i]) == 0:
+		return `\# 0`
 	}
-	return strings.TrimPrefix(rr.String(), rr.Header().String())
+	return fmt.Sprintf(`\# %d %X`, len(s.Data[i]), s.Data[i])
 }
 
 // Texts returns the presentation form of each record's RDATA.
@@ -122,18 +138,21 @@ func (s RRset) SameData(o RRset) bool {
 	return slices.EqualFunc(a, b, bytes.Equal)
 }
 
-// Rdata returns the wire form of rr's data, uncompressed.
+// Rdata returns the wire form of rr's data, uncompressed. It sets rr's Rdlength, as packing does.
 func Rdata(rr dns.RR) ([]byte, error) {
-	buf := make([]byte, dns.Len(rr)+16)
-	end, err := dns.PackRR(rr, buf, 0, nil, false)
-	if err != nil {
-		return nil, fmt.Errorf("%s %s: %w", rr.Header().Name, TypeString(rr.Header().Rrtype), err)
-	}
 	owner, err := ParseName(rr.Header().Name)
 	if err != nil {
 		return nil, err
 	}
-	return bytes.Clone(buf[len(owner.wire)+10 : end]), nil
+	// dns.Len is an estimate, and too low for some records.
+	for _, room := range [...]int{dns.Len(rr) + 64, maxName + 10 + maxRdata} {
+		buf := make([]byte, room)
+		var end int
+		if end, err = dns.PackRR(rr, buf, 0, nil, false); err == nil {
+			return bytes.Clone(buf[len(owner.wire)+10 : end]), nil
+		}
+	}
+	return nil, fmt.Errorf("%s %s: %w", owner, TypeString(rr.Header().Rrtype), err)
 }
 
 // FromRRs groups records into RRsets, in order of first appearance. Repeated records count

@@ -26,7 +26,7 @@ const (
 func (z *Zone) With(changes []Change) (*Zone, error) {
 	for _, c := range changes {
 		if !c.Name.Within(z.origin) {
-			return nil, fmt.Errorf("%s is not within %s", c.Name, z.origin)
+			return nil, notWithin(c.Name, z.origin)
 		}
 	}
 	changes = lastChanges(changes)
@@ -144,7 +144,7 @@ func (z *Zone) overlaid(changes []Change) (*Zone, error) {
 	if len(next.over.arena) > maxPlace*4 {
 		return next.rebuild(nil)
 	}
-	if next.apex != z.apex {
+	if next.apex&inOverlay != 0 {
 		next.neg = negativeSOA(next.node(next.apex))
 	}
 	return &next, nil
