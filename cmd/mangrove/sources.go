@@ -106,7 +106,7 @@ func readSource(cfg *config, f zonefile.ZoneFile, now time.Time) *source {
 	src.includes = res.Files[1:]
 	src.problems = res.Problems
 	if res.Zone != nil {
-		//CHK 		src.problems = append(src.problems, zones.Check(res.Zone, zones.CheckOptions{Where: res.Where, Checked: checkedNames(rules)})...)
+		src.problems = append(src.problems, zones.Check(res.Zone, zones.CheckOptions{Where: res.Where, Checked: checkedNames(rules)})...)
 		if !hasErrors(confProblems) {
 			confProblems = append(confProblems, conf.against(cfg, res.Zone, rules)...)
 		}
