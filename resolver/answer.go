@@ -100,11 +100,11 @@ func (w *Worker) Answer(cat *zones.Catalog, query []byte, via Transport, out []b
 		rare = true
 		w.refuse(dns.RcodeNotImplemented, dns.ExtendedErrorCodeNotSupported)
 	case q.tsig != 0:
-		rare = true
 		w.res.Rcode = dns.RcodeNotAuth
 		if w.tsig = w.badKey(query, q.tsig); w.tsig == nil {
 			w.res.Rcode = dns.RcodeFormatError
 		}
+		rare = w.tsig != nil
 	default:
 		rare = w.question(cat)
 	}

@@ -198,10 +198,27 @@ func unsound(w *Worker, query, answer []byte, via Transport) string {
 	if err := m.Unpack(answer); err != nil {
 		return err.Error()
 	}
+	if end := messageEnd(answer); end != len(answer) {
+		return fmt.Sprintf("%d octets of message in %d", end, len(answer))
+	}
 	if len(m.Question) == 1 && !bytes.HasPrefix(query[headerLen:], answer[headerLen:questionEnd(answer)]) {
 		return "another question"
 	}
 	return ""
+}
+
+// messageEnd returns where the last record of a sound message ends.
+func messageEnd(msg []byte) int {
+	count := func(at int) int { return int(msg[at])<<8 | int(msg[at+1]) }
+	off := headerLen
+	if count(4) == 1 {
+		off = questionEnd(msg)
+	}
+	for range count(6) + count(8) + count(10) {
+		off, _ = skipName(msg, off)
+		off += 10 + count(off+8)
+	}
+	return off
 }
 
 func questionEnd(msg []byte) int {

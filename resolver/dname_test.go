@@ -3,6 +3,8 @@ package resolver
 import (
 	"strings"
 	"testing"
+
+	"github.com/miekg/dns"
 )
 
 // RFC 6672.
@@ -112,5 +114,19 @@ func TestDNAMEThatGrows(t *testing.T) {
 	}
 	if dnames != 1 || len(m.Answer) != 1+maxSteps {
 		t.Errorf("%d DNAMEs in %d records; want 1 in %d:\n%v", dnames, len(m.Answer), 1+maxSteps, m)
+	}
+}
+
+// RFC 6672 2.2: a name of 255 octets is the longest that a DNAME can make.
+func TestDNAMELength(t *testing.T) {
+	suffix := strings.Repeat("abcdefghi.", 18) // 180 octets, and 9 of "example."
+	cat := parseCatalog(t, "example.", "@ SOA ns hostmaster 1 2 3 4 60\n@ NS ns\nd DNAME "+suffix+"example.\n")
+	w := NewWorker(Policy{})
+	for n := 1; n <= 63; n++ {
+		m := send(t, w, cat, pack(t, parseQuery(t, strings.Repeat("x", n)+".yy.d.example. A").msg), TCP)
+		length := 1 + n + 3 + 180 + 9
+		if tooLong := length > 255; tooLong != (m.Rcode == dns.RcodeYXDomain) || tooLong == (len(m.Answer) == 2) {
+			t.Errorf("a name of %d octets: %v", length, m)
+		}
 	}
 }

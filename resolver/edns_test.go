@@ -164,6 +164,11 @@ func TestTSIGWithoutKeys(t *testing.T) {
 	if got := send(t, w, cat, pack(t, long), UDP); got.Rcode != dns.RcodeNotAuth || got.IsTsig() != nil || len(got.Question) != 1 {
 		t.Errorf("long names over UDP:\n%v", got)
 	}
+	tsigAndOPT := long.Copy()
+	tsigAndOPT.Extra = append([]dns.RR{&dns.OPT{Hdr: dns.RR_Header{Name: ".", Rrtype: dns.TypeOPT, Class: 512}}}, long.Extra...)
+	if got := send(t, w, cat, pack(t, tsigAndOPT), UDP); got.Rcode != dns.RcodeNotAuth || got.IsTsig() != nil || got.IsEdns0() == nil {
+		t.Errorf("long names and an OPT over UDP:\n%v", got)
+	}
 	if got := send(t, w, cat, pack(t, long), TCP); got.Rcode != dns.RcodeNotAuth || got.IsTsig() == nil {
 		t.Errorf("long names over TCP:\n%v", got)
 	}
@@ -172,5 +177,8 @@ func TestTSIGWithoutKeys(t *testing.T) {
 	m.Extra = append(m.Extra, &dns.A{Hdr: dns.RR_Header{Name: ".", Rrtype: dns.TypeA, Class: dns.ClassINET}, A: []byte{127, 0, 0, 1}})
 	if got := send(t, w, cat, pack(t, m), UDP); got.Rcode != dns.RcodeFormatError {
 		t.Errorf("TSIG before another record: %s", dns.RcodeToString[got.Rcode])
+	}
+	if _, o := w.Answer(cat, pack(t, m), UDP, make([]byte, 1232)); o.Rare {
+		t.Error("TSIG before another record: handed on")
 	}
 }

@@ -206,6 +206,31 @@ func TestPanicInAnswering(t *testing.T) {
 	}
 }
 
+// Whatever a worker was in the middle of when it panicked, the refusal shows nothing of it, and neither does what follows.
+func TestPanicLeavesNothingBehind(t *testing.T) {
+	cat := headerCatalog(t)
+	w := NewWorker(Policy{})
+	dirty := parseQuery(t, "example. NS")
+	w.req.parse(pack(t, dirty.msg), &w.key)
+	w.res.answers, w.res.authorities, w.res.Authoritative, w.res.referral = 7, 1, true, true
+	w.res.answer[0].Set, _ = cat.Zone(zones.MustParseName("example.")).NegativeSOA()
+	w.scratch = append(w.scratch, make([]byte, 4000)...)
+	query := pack(t, parseQuery(t, "ns.example. A +edns").msg)
+	m := new(dns.Msg)
+	if err := m.Unpack(w.fail(query, UDP, make([]byte, 1232))); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := render(m), "SERVFAIL\nopt 1232"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	if got := dig(t, w, cat, "ns.example. A"); got != headerAnswer {
+		t.Errorf("then: %s", got)
+	}
+	if got := w.fail(query[:5], UDP, make([]byte, 1232)); got != nil {
+		t.Errorf("answered %x", got)
+	}
+}
+
 type syncBuffer struct {
 	mu sync.Mutex
 	b  bytes.Buffer

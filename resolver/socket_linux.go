@@ -54,8 +54,7 @@ func turnControl(oob []byte) []byte {
 	}
 	switch {
 	case header.Level == unix.IPPROTO_IP && header.Type == unix.IP_PKTINFO && len(data) >= unix.SizeofInet4Pktinfo:
-		clear(data[:4])             // interface
-		copy(data[4:8], data[8:12]) // source: the destination in the datagram's header
+		clear(data[:4]) // interface; what follows is the local address already
 		return oob
 	case header.Level == unix.IPPROTO_IPV6 && header.Type == unix.IPV6_PKTINFO && len(data) >= unix.SizeofInet6Pktinfo:
 		if data[0] != 0xfe || data[1]&0xc0 != 0x80 {

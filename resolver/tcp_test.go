@@ -148,6 +148,33 @@ func TestSegments(t *testing.T) {
 	})
 }
 
+// Pipelined queries whose answers exceed any buffer are answered all the same.
+func TestPipelinedLargeAnswers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var zone strings.Builder
+		zone.WriteString("@ SOA ns hostmaster 1 2 3 4 60\n@ NS ns\n")
+		for i := range 240 {
+			fmt.Fprintf(&zone, "big TXT \"%d\" %q\n", i, strings.Repeat("x", 240))
+		}
+		cat := parseCatalog(t, "example.", zone.String())
+		p := dialPipe(t, New(Options{Catalog: func() *zones.Catalog { return cat }, Log: slog.New(slog.DiscardHandler)}))
+		const n = 10
+		var all []byte
+		for i := range n {
+			all = append(all, framedQuestion(t, i, "big.example. TXT")...)
+		}
+		go func() { _, _ = p.Write(all) }()
+		for i := range n {
+			if m, err := receive(p); err != nil || int(m.Id) != i || len(m.Answer) != 240 {
+				t.Fatalf("answer %d: %v", i, err)
+			}
+		}
+		if p.writes.Load() != n/2 {
+			t.Errorf("%d writes, want two answers in each", p.writes.Load())
+		}
+	})
+}
+
 // A query may be as long as a message may be.
 func TestLargestQuery(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

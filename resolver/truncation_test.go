@@ -88,3 +88,57 @@ func TestTruncationOverTCP(t *testing.T) {
 		}
 	}
 }
+
+// Names that cannot be compressed, in every size around that of the whole answer: it is there when it fits to the octet.
+func TestExactFit(t *testing.T) {
+	var zone strings.Builder
+	zone.WriteString("@ SOA ns hostmaster 1 2 3 4 60\n@ NS ns\n")
+	for i := range 10 {
+		fmt.Fprintf(&zone, "big MX 1 %s.\n", strings.Repeat(fmt.Sprint(i), 60))
+		fmt.Fprintf(&zone, "srv SRV 1 1 1 %s.\n", strings.Repeat(fmt.Sprint(i), 60))
+		fmt.Fprintf(&zone, "opaque TXT %s\n", strings.Repeat(fmt.Sprint(i), 60))
+	}
+	cat := parseCatalog(t, "example.", zone.String())
+	w := NewWorker(Policy{MaxUDPSize: 4096})
+	for _, question := range []string{"big.example. MX", "srv.example. SRV", "opaque.example. TXT"} {
+		whole, _ := w.Answer(cat, pack(t, parseQuery(t, question+" +edns").msg), TCP, make([]byte, 65535))
+		for size := len(whole) - 3; size <= len(whole)+3; size++ {
+			m := send(t, w, cat, pack(t, parseQuery(t, fmt.Sprintf("%s +bufsize=%d", question, size)).msg), UDP)
+			if fits := size >= len(whole); fits == m.Truncated || fits != (len(m.Answer) == 10) {
+				t.Errorf("%s: %d octets in %d: TC=%v, %d records", question, len(whole), size, m.Truncated, len(m.Answer))
+			}
+		}
+	}
+}
+
+// Behind 16383 octets no name can be pointed at: those there are written out, and point at those before.
+func TestNamesBehindTheReachOfPointers(t *testing.T) {
+	var zone strings.Builder
+	zone.WriteString("@ SOA ns hostmaster 1 2 3 4 60\n@ NS ns\n")
+	for i := range 1300 {
+		fmt.Fprintf(&zone, "many A 10.0.%d.%d\n", i>>8, i&255)
+	}
+	for i := range 20 {
+		fmt.Fprintf(&zone, "many MX %d mail.far%d.\nmany NAPTR %d 1 \"\" \"\" \"\" .\nmany SRV 1 1 %d mail.far%d.\n", i, i%3, i, i, i%3)
+	}
+	cat := parseCatalog(t, "example.", zone.String())
+	m := send(t, NewWorker(Policy{}), cat, pack(t, parseQuery(t, "many.example. ANY").msg), TCP)
+	got := 0
+	for _, rr := range m.Answer {
+		switch rr := rr.(type) {
+		case *dns.MX:
+			if want := fmt.Sprintf("mail.far%d.", rr.Preference%3); rr.Mx != want {
+				t.Errorf("MX %d: %s, want %s", rr.Preference, rr.Mx, want)
+			}
+			got++
+		case *dns.SRV:
+			if want := fmt.Sprintf("mail.far%d.", rr.Port%3); rr.Target != want {
+				t.Errorf("SRV %d: %s, want %s", rr.Port, rr.Target, want)
+			}
+			got++
+		}
+	}
+	if got != 40 || m.Truncated {
+		t.Errorf("%d records of 40, TC=%v", got, m.Truncated)
+	}
+}
