@@ -110,10 +110,14 @@ func openBolt(dir, path string, o Options) (s *Bolt, err error) {
 	} else if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
+	if err := checkWhole(path); err != nil {
+		return nil, err
+	}
+	// The freelist is written with each transaction: without it, opening reads the whole file, in a goroutine in which
+	// a damaged page would end the program.
 	db, err := bolt.Open(path, 0o600, &bolt.Options{
-		Timeout: o.Timeout, ReadOnly: o.ReadOnly, NoSync: o.NoSync, NoGrowSync: o.NoSync,
-		FreelistType:   bolt.FreelistMapType,
-		NoFreelistSync: true, // a journal entry is one small write, however many pages are free
+		Timeout: o.Timeout, ReadOnly: o.ReadOnly, NoSync: o.NoSync,
+		FreelistType: bolt.FreelistMapType,
 	})
 	if err != nil {
 		return nil, openError(err)

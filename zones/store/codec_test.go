@@ -1,0 +1,245 @@
+package store
+
+import (
+	"bytes"
+	"errors"
+	"math"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/mangrove-dns/mangrove/zones"
+)
+
+func set(name string, typ uint16, ttl uint32, data ...string) zones.RRset {
+	s := zones.RRset{Name: zones.MustParseName(name), Type: typ, TTL: ttl}
+	for _, d := range data {
+		s.Data = append(s.Data, []byte(d))
+	}
+	return s
+}
+
+var names = cmp.Comparer(func(a, b zones.Name) bool { return a == b })
+
+// someChanges are changes of every shape.
+func someChanges() []zones.Change {
+	a, b := set("www.example.org.", 1, 60, "1234", "5678"), set("www.example.org.", 1, 300, "9999")
+	odd := set("\\000\\255.example.org.", 65535, math.MaxUint32, "", strings.Repeat("x", math.MaxUint16))
+	root := set(".", 0, 0, "x")
+	return []zones.Change{{Name: a.Name, Type: 1, Old: a, New: b}, {Name: a.Name, Type: 1, Old: a}, {Name: a.Name, Type: 1, New: b},
+		{Name: odd.Name, Type: odd.Type, New: odd}, {Name: zones.Root, Old: root}}
+}
+
+func TestChangesRoundTrip(t *testing.T) {
+	for _, want := range [][]zones.Change{nil, someChanges()} {
+		got, err := DecodeChanges(AppendChanges(nil, want))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := cmp.Diff(want, got, names); d != "" {
+			t.Errorf("-want +got\n%s", d)
+		}
+	}
+}
+
+// TestValuesRoundTrip encodes and decodes each kind of value; every truncation and every flipped bit is refused.
+func TestValuesRoundTrip(t *testing.T) {
+	now := time.Date(2026, 11, 20, 14, 2, 3, 999999999, time.UTC)
+	org := zones.MustParseName("example.org.")
+	h := HashRRset(set("www.example.org.", 1, 60, "1234"))
+	for _, c := range []struct {
+		name   string
+		want   any
+		value  []byte
+		decode func([]byte) (any, error)
+	}{
+		{"loaded", loadedHead{Source{org, []File{{"/z", 1, now, [32]byte{1}}, {}}, now, 7}, h},
+			loadedHead{Source{org, []File{{"/z", 1, now, [32]byte{1}}, {}}, now, 7}, h}.encode(),
+			func(b []byte) (any, error) { return decodeLoadedHead(org, b) }},
+		{"served", servedHead{Head{org, 1, 2, true, 3, now, 4, "v"}, h, 5, 6}, servedHead{Head{org, 1, 2, true, 3, now, 4, "v"}, h, 5, 6}.encode(),
+			func(b []byte) (any, error) { return decodeServedHead(org, b) }},
+		{"entry", entry{Entry{org, 9, 1, 2, now, []string{"a", ""}, false, someChanges()[:3]}, Hash{1}, h},
+			entry{Entry{org, 9, 1, 2, now, []string{"a", ""}, false, someChanges()[:3]}, Hash{1}, h}.encode(),
+			func(b []byte) (any, error) { return decodeEntry(journalKey(org, 9), b) }},
+		{"verdict", Verdict{"k", 255, time.Time{}, "r"}, encodeVerdict(Verdict{"k", 255, time.Time{}, "r"}),
+			func(b []byte) (any, error) { return decodeVerdict([]byte("k"), b) }},
+		{"applied", Applied{"p", org, 1, true, 2, now, "e", time.Unix(-5, 0).UTC()}, encodeApplied(Applied{"p", org, 1, true, 2, now, "e", time.Unix(-5, 0)}),
+			func(b []byte) (any, error) { return decodeApplied([]byte("p\x00"+org.Wire()), b) }},
+		{"intent", Intent{3, 2, now, someChanges()[:2], []byte("plan"), now, "e"}, encodeIntent(Intent{3, 2, now, someChanges()[:2], []byte("plan"), now, "e"}),
+			func(b []byte) (any, error) { return decodeIntent(intentKey([]byte("p"), 3), b) }},
+		{"owned", Owned{set("www.example.org.", 1, 60, "1234"), h, []byte("n"), 3, now}, encodeOwned(Owned{set("www.example.org.", 1, 60, "1234"), h, []byte("n"), 3, now}),
+			func(b []byte) (any, error) { return decodeOwned(b) }},
+		{"event", Event{1, now, "k", zones.Name{}, "t"}, encodeEvent(Event{1, now, "k", zones.Name{}, "t"}),
+			func(b []byte) (any, error) { return decodeEvent([]byte{7: 1}, b) }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got, err := c.decode(c.value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if d := cmp.Diff(c.want, got, names, cmp.AllowUnexported(loadedHead{}, servedHead{}, entry{})); d != "" {
+				t.Errorf("-want +got\n%s", d)
+			}
+			for i := range c.value {
+				if _, err := c.decode(c.value[:i]); !errors.Is(err, ErrCorrupt) {
+					t.Errorf("cut to %d octets: error is %v, want ErrCorrupt", i, err)
+				}
+				for bit := range 8 {
+					bad := bytes.Clone(c.value)
+					bad[i] ^= 1 << bit
+					if _, err := c.decode(bad); !errors.Is(err, ErrCorrupt) {
+						t.Errorf("bit %d of octet %d: error is %v, want ErrCorrupt", bit, i, err)
+					}
+				}
+			}
+			newer := bytes.Clone(c.value[:len(c.value)-4])
+			newer[0]++
+			if _, err := c.decode(seal(newer)); !errors.Is(err, ErrCorrupt) || !strings.Contains(err.Error(), "encoding 2 is unknown") {
+				t.Errorf("a newer encoding: error is %v", err)
+			}
+		})
+	}
+}
+
+// TestSortKey: keys order as names do, and none is the beginning of another zone's.
+func TestSortKey(t *testing.T) {
+	org := zones.MustParseName("example.org.")
+	var all []zones.Name
+	for _, s := range []string{"@", "a", "\\000", "\\001", "\\002", "\\000\\000", "\\001\\000", "a\\000", "aa", "b", "*", "z", "\\255", "a.a", "b.a", "\\000.a",
+		"a.\\000", "a.aa", "yljkjljk.a", "Z.a", "zABC.a", "z", "\\200.z", "a.b.c.d.e", strings.Repeat("x", 63)} {
+		n, err := zones.ParseRelative(s, org)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, n)
+	}
+	for _, a := range all {
+		for _, b := range all {
+			if got, want := bytes.Compare(imageKey(org, a), imageKey(org, b)), a.Compare(b); got != want {
+				t.Errorf("%s and %s: keys compare %d, names %d", a, b, got, want)
+			}
+		}
+	}
+}
+
+// TestHash: the sum follows changes, and does not see order or serial.
+func TestHash(t *testing.T) {
+	soa := func(serial string) zones.RRset {
+		return set("example.org.", 6, 60, "\x00\x00"+serial+"\x00\x00\x00\x01\x00\x00\x00\x02\x00\x00\x00\x03\x00\x00\x00\x04")
+	}
+	build := func(sets ...zones.RRset) *zones.Zone {
+		b := zones.NewBuilder(zones.MustParseName("example.org."))
+		for _, s := range sets {
+			if err := b.AddRRset(s); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return b.Zone()
+	}
+	www := func(data ...string) zones.RRset { return set("www.example.org.", 1, 60, data...) }
+	a := build(soa("\x00\x00\x00\x05"), www("1111", "2222"))
+	same := build(soa("\xff\xff\xff\xff"), www("2222", "1111"))
+	if HashZone(a) != HashZone(same) {
+		t.Error("order or serial counts")
+	}
+	seen := map[Hash]string{HashZone(a): "a"}
+	for name, z := range map[string]*zones.Zone{
+		"fewer":         build(soa("\x00\x00\x00\x05"), www("1111")),
+		"none":          build(soa("\x00\x00\x00\x05")),
+		"other TTL":     build(soa("\x00\x00\x00\x05"), set("www.example.org.", 1, 61, "1111", "2222")),
+		"other type":    build(soa("\x00\x00\x00\x05"), set("www.example.org.", 2, 60, "1111", "2222")),
+		"other name":    build(soa("\x00\x00\x00\x05"), set("ww.example.org.", 1, 60, "1111", "2222")),
+		"SOA elsewhere": build(soa("\x00\x00\x00\x05"), www("1111", "2222"), set("x.example.org.", 6, 60, string(soa("\x00\x00\x00\x07").Data[0]))),
+		"other elsewhere": build(soa("\x00\x00\x00\x05"), www("1111", "2222"),
+			set("x.example.org.", 6, 60, string(soa("\x00\x00\x00\x08").Data[0]))),
+		"empty": build(),
+	} {
+		h := HashZone(z)
+		if was, ok := seen[h]; ok {
+			t.Errorf("%s and %s have one hash", name, was)
+		}
+		seen[h] = name
+		if got := HashZone(a).after(zones.Diff(a, z), a.Origin()); got != h {
+			t.Errorf("%s: the changes lead to %x, the zone is %x", name, got, h)
+		}
+		if got := h.after(zones.Diff(z, a), a.Origin()); got != HashZone(a) {
+			t.Errorf("%s: the changes do not lead back", name)
+		}
+	}
+}
+
+// FuzzDecode gives octets to every decoder: none panics or takes more memory than its input justifies, and what decodes,
+// encodes to something that decodes to the same.
+func FuzzDecode(f *testing.F) {
+	f.Add(AppendChanges(nil, someChanges()[:3]))
+	f.Add(AppendRRset(nil, set("www.example.org.", 1, 60, "1234")))
+	org := zones.MustParseName("example.org.")
+	for _, v := range [][]byte{
+		loadedHead{Source: Source{Files: []File{{Path: "x"}}}}.encode(), servedHead{}.encode(), entry{Entry: Entry{Changes: someChanges()[:3]}}.encode(),
+		encodeVerdict(Verdict{}), encodeApplied(Applied{}), encodeIntent(Intent{}), encodeOwned(Owned{}), encodeEvent(Event{Zone: org}),
+	} {
+		f.Add(v[1 : len(v)-4])
+	}
+	same := func(t *testing.T, first any, again func() (any, error)) {
+		t.Helper()
+		second, err := again()
+		if err != nil {
+			t.Fatalf("%v: %v", first, err)
+		}
+		if !reflect.DeepEqual(first, second) { // cmp.Diff takes its time
+			t.Fatalf("%v\nbecame\n%v", first, second)
+		}
+	}
+	f.Fuzz(func(t *testing.T, payload []byte) {
+		if cs, err := DecodeChanges(payload); err == nil {
+			same(t, cs, func() (any, error) { return DecodeChanges(AppendChanges(nil, cs)) })
+		}
+		if s, err := DecodeRRset(payload); err == nil {
+			same(t, s, func() (any, error) { return DecodeRRset(AppendRRset(nil, s)) })
+		}
+		value := seal(append(begin(), payload...))
+		if h, err := decodeLoadedHead(org, value); err == nil {
+			same(t, h, func() (any, error) { return decodeLoadedHead(org, h.encode()) })
+		}
+		if h, err := decodeServedHead(org, value); err == nil {
+			same(t, h, func() (any, error) { return decodeServedHead(org, h.encode()) })
+		}
+		if e, err := decodeEntryValue(value); err == nil {
+			same(t, e, func() (any, error) { return decodeEntryValue(e.encode()) })
+		}
+		if v, err := decodeVerdict(nil, value); err == nil {
+			same(t, v, func() (any, error) { return decodeVerdict(nil, encodeVerdict(v)) })
+		}
+		key := append([]byte("p\x00"), org.Wire()...)
+		if a, err := decodeApplied(key, value); err == nil {
+			same(t, a, func() (any, error) { return decodeApplied(key, encodeApplied(a)) })
+		}
+		if in, err := decodeIntentValue(value); err == nil {
+			same(t, in, func() (any, error) { return decodeIntentValue(encodeIntent(in)) })
+		}
+		if o, err := decodeOwned(value); err == nil {
+			same(t, o, func() (any, error) { return decodeOwned(encodeOwned(o)) })
+		}
+		if e, err := decodeEvent(make([]byte, 8), value); err == nil {
+			same(t, e, func() (any, error) { return decodeEvent(make([]byte, 8), encodeEvent(e)) })
+		}
+		if sets, err := chunkSets(value); err == nil {
+			same(t, sets, func() (any, error) {
+				b := begin()
+				for _, s := range sets {
+					b = AppendRRset(b, s)
+				}
+				return chunkSets(seal(b))
+			})
+		}
+		_, _ = decodeMeta(value)
+		_, _, _ = splitJournalKey(payload)
+		_, _ = unsealed(payload)
+	})
+}
+
+// unsealed is what a damaged file shows: no checksum is right.
+func unsealed(b []byte) ([]zones.RRset, error) { return chunkSets(slices.Clone(b)) }
