@@ -142,3 +142,26 @@ func TestNamesBehindTheReachOfPointers(t *testing.T) {
 		t.Errorf("%d records of 40, TC=%v", got, m.Truncated)
 	}
 }
+
+// The same for targets whose addresses follow: an owner that cannot point at its target is written out.
+func TestTargetsBehindTheReachOfPointers(t *testing.T) {
+	var zone strings.Builder
+	zone.WriteString("@ SOA ns hostmaster 1 2 3 4 60\n@ NS ns\n")
+	host := func(i int) string {
+		label := fmt.Sprintf("%02d%s", i, strings.Repeat("x", 61))
+		return label + "." + label + "." + label + "." + label[:50]
+	}
+	owner := strings.Repeat("w", 63)
+	for i := range 64 {
+		fmt.Fprintf(&zone, "%s MX %d %s\n%s A 192.0.2.%d\n", owner, i, host(i), host(i), i)
+	}
+	m := send(t, NewWorker(Policy{}), parseCatalog(t, "example.", zone.String()), pack(t, parseQuery(t, owner+".example. MX").msg), TCP)
+	if len(m.Answer) != 64 || len(m.Extra) != 64 {
+		t.Fatalf("%d answers, %d addresses", len(m.Answer), len(m.Extra))
+	}
+	for i, rr := range m.Extra {
+		if got, want := rr.String(), fmt.Sprintf("%s.example.\t300\tIN\tA\t192.0.2.%d", host(i), i); got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+}
