@@ -183,8 +183,11 @@ func (e *Engine) slotLocked(provider string) chan struct{} {
 }
 
 // Update tells what zone is to be. It never blocks, and the newest wins: what was not yet applied of an older one
-// never is. A Desired with a lower Generation than the last is dropped.
+// never is. A Desired with a lower Generation than the last, or without a Served zone, is dropped: no zone is no wish to empty it.
 func (e *Engine) Update(zone zones.Name, d Desired) {
+	if d.Served == nil {
+		return
+	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if old := e.desired[zone]; old != nil && d.Generation < old.Generation {

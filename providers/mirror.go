@@ -17,6 +17,7 @@ type session struct {
 	saved  uint64       // the generation that is kept
 	dirty  bool         // live differs from what is kept
 	base   bool         // so does base
+	found  []Change     // what an interrupted write was found to have done: not asked for by DNS yet
 }
 
 // open loads the state, once.
@@ -93,6 +94,7 @@ func (s *session) resolve(snap *Snapshot) {
 	for _, c := range p.Changes {
 		if Equal(held[c.Key], c.New) {
 			s.settle(c.Key, c.settle())
+			s.found = append(s.found, Change{Name: c.Key.Name, Type: c.Key.Type, New: c.New, Health: c.Health})
 		}
 	}
 	s.state.Pending, s.dirty = nil, true
@@ -134,6 +136,9 @@ func (s *session) apply(ctx context.Context, plan *Plan, snap *Snapshot, fresh f
 	err := protect(func() error { return s.mirror.Driver.Apply(actx, s.mirror.Zone, snap, plan.changes) })
 	cancel()
 	out, rerr := s.readBack(ctx, plan, err == nil)
+	if rerr == nil {
+		s.found = nil // out.done tells it
+	}
 	if rerr != nil {
 		return out, errors.Join(err, rerr)
 	}

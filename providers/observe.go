@@ -95,3 +95,30 @@ func (w *worker) rephase() {
 		w.opt.Log.Info("mirror is "+string(now), "zone", w.key.zone, "provider", w.key.provider, "was", string(old))
 	}
 }
+
+// recall takes what is kept of a mirror that was not read yet, so that a status can tell of the last run. It gives
+// way to whoever is at work.
+func (w *worker) recall() {
+	select {
+	case w.lock <- struct{}{}:
+	default:
+		return
+	}
+	defer func() { <-w.lock }()
+	if w.session.state != nil {
+		return
+	}
+	err := w.session.open()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	o := &w.seen
+	if err != nil {
+		o.err, o.errAt = err.Error(), w.opt.Now()
+		return
+	}
+	st := w.session.state
+	o.verified, o.generation = st.Verified, st.Generation
+	if o.err == "" {
+		o.err, o.errAt = st.Error, st.ErrorAt
+	}
+}

@@ -73,6 +73,7 @@ type observed struct {
 
 // status assembles the Status.
 func (w *worker) status() Status {
+	w.recall()
 	w.rephase()
 	unverified, _ := w.verifier.problems()
 	w.mu.Lock()

@@ -52,13 +52,19 @@ func newVerifier(o *Options, zone zones.Name) *verifier {
 		skipped: make(map[Key]string), changed: make(chan struct{})}
 }
 
+// use sets whose name servers are asked.
+func (v *verifier) use(d Driver) {
+	v.mu.Lock()
+	v.driver = d
+	v.mu.Unlock()
+}
+
 // expect adds what was applied and is held now.
 func (v *verifier) expect(d Driver, done []Change, after *Snapshot) {
 	held := after.index()
 	now := v.opt.Now()
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.driver = d
 	for _, c := range done {
 		k := Key{c.Name, c.Type}
 		delete(v.checks, k)

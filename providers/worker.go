@@ -105,6 +105,7 @@ func (w *worker) acquire(ctx context.Context) error {
 	w.mu.Lock()
 	w.session.mirror = w.mirror
 	w.mu.Unlock()
+	w.verifier.use(w.session.mirror.Driver)
 	return nil
 }
 
@@ -245,6 +246,10 @@ func again(err error) bool {
 // automatic returns what is to be applied by itself now. It notes what a full plan says.
 func (w *worker) automatic(snap *Snapshot, d *Desired) *Plan {
 	w.verifier.compare(snap)
+	if len(w.session.found) > 0 {
+		w.verifier.expect(w.session.mirror.Driver, w.session.found, snap)
+		w.session.found = nil
+	}
 	full := MakePlan(w.input(snap, d, Full, nil))
 	plan := full
 	if w.session.mirror.Edits == PlanOnly || len(full.Blocked()) > 0 {

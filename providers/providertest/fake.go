@@ -388,8 +388,38 @@ func (f *Fake) Exchange(ctx context.Context, m *dns.Msg, _ string) (*dns.Msg, er
 			seen = l.old
 		}
 	}
+	if seen.IsZero() && !z.exists(n) {
+		seen = z.wildcard(n, k.Type)
+	}
 	if r.Answer, err = seen.RRs(); err != nil {
 		return nil, err
 	}
 	return r, nil
+}
+
+// exists says whether a name is there, if only as an empty non-terminal.
+func (z *fakeZone) exists(n zones.Name) bool {
+	for k := range z.sets {
+		if k.Name.Within(n) {
+			return true
+		}
+	}
+	return false
+}
+
+// wildcard returns what the wildcard at n's closest encloser makes of a question for n (RFC 4592 3.3).
+func (z *fakeZone) wildcard(n zones.Name, typ uint16) providers.RRset {
+	for up, ok := n.Parent(); ok; up, ok = up.Parent() {
+		if !z.exists(up) {
+			continue
+		}
+		star, err := up.Child("*")
+		if err != nil {
+			break
+		}
+		s := z.sets[providers.Key{Name: star, Type: typ}]
+		s.Name = n
+		return s
+	}
+	return providers.RRset{}
 }
