@@ -222,6 +222,29 @@ func (a *app) selected(q planQuery) ([]planReport, error) {
 	return out, nil
 }
 
+// durableWait is how long a plan or push waits for what is served to be journaled. A store that takes longer has a problem
+// of its own; the plan is then that of the newest version that is journaled.
+const durableWait = 5 * time.Second
+
+// handOver makes sure that the engine knows what is served of the selected zones: providers get what is journaled, which
+// is a moment behind.
+func (a *app) handOver(ctx context.Context, reports []planReport) error {
+	ctx, cancel := context.WithTimeout(ctx, durableWait)
+	defer cancel()
+	for _, r := range reports {
+		origin := zones.MustParseName(r.Zone)
+		v, served := a.live.Version(origin)
+		if !served {
+			continue // nothing is published without a daemon
+		}
+		if err := a.live.WaitDurable(ctx, origin, v.Serial); err != nil && !errors.Is(err, context.DeadlineExceeded) {
+			return err
+		}
+	}
+	a.mirrorDurable()
+	return nil
+}
+
 // eachMirror calls do for every report at once; calls at one provider are bounded by the engine.
 func eachMirror[R any](reports []R, do func(*R)) {
 	done := make(chan struct{})
@@ -242,6 +265,9 @@ func (a *app) Plan(ctx context.Context, q planQuery) ([]planReport, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := a.handOver(ctx, reports); err != nil {
+		return nil, err
+	}
 	eachMirror(reports, func(r *planReport) {
 		plan, err := a.engine.Plan(ctx, r.Provider, zones.MustParseName(r.Zone), providers.PlanOptions{Allow: q.Allow})
 		if err != nil {
@@ -256,6 +282,9 @@ func (a *app) Plan(ctx context.Context, q planQuery) ([]planReport, error) {
 func (a *app) Push(ctx context.Context, q planQuery) ([]pushReport, error) {
 	selected, err := a.selected(q)
 	if err != nil {
+		return nil, err
+	}
+	if err := a.handOver(ctx, selected); err != nil {
 		return nil, err
 	}
 	reports := make([]pushReport, len(selected))
