@@ -57,7 +57,7 @@ func (s *Bolt) SaveLoaded(ctx context.Context, zs ...Loaded) error {
 		return nil
 	}
 	return s.update(ctx, "save loaded "+someZones(len(zs), zs[0].Origin), func(tx *bolt.Tx) error {
-		for _, z := range zs {
+		for _, z := range inOrder(zs, func(z Loaded) string { return z.Origin.Wire() }) {
 			if z.Zone.Origin() != z.Origin {
 				return fmt.Errorf("zone of %s given for %s", z.Zone.Origin(), z.Origin)
 			}

@@ -4,6 +4,9 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 
 	"github.com/mangrove-dns/mangrove/zones"
 	bolt "go.etcd.io/bbolt"
@@ -59,6 +62,14 @@ func putServed(tx *bolt.Tx, h servedHead) error {
 // older says whether serial a is before b (RFC 1982 3.2); of two that are 2^31 apart neither is.
 func older(a, b uint32) bool { return a != b && b-a < 1<<31 }
 
+// inOrder returns things in the order of their keys, those of one key as they were. bbolt splits its pages when a
+// transaction ends: until then, keys that come in another order are inserted into ever longer arrays.
+func inOrder[T any](things []T, key func(T) string) []T {
+	out := slices.Clone(things)
+	slices.SortStableFunc(out, func(a, b T) int { return strings.Compare(key(a), key(b)) })
+	return out
+}
+
 // Heads implements Store.
 func (s *Bolt) Heads(ctx context.Context) (out []Head, err error) {
 	err = s.view(ctx, "read served versions", func(tx *bolt.Tx) error {
@@ -94,7 +105,8 @@ func (s *Bolt) Reserve(ctx context.Context, upTo map[zones.Name]uint32) error {
 		return nil
 	}
 	return s.update(ctx, fmt.Sprintf("reserve serials of %d zones", len(upTo)), func(tx *bolt.Tx) error {
-		for origin, serial := range upTo {
+		for _, origin := range inOrder(slices.Collect(maps.Keys(upTo)), func(n zones.Name) string { return n.Wire() }) {
+			serial := upTo[origin]
 			h, _, err := getServed(tx, origin)
 			if err != nil {
 				return err
@@ -118,7 +130,7 @@ func (s *Bolt) AppendServed(ctx context.Context, vs []Version) error {
 	}
 	what := fmt.Sprintf("journal serial %d of %s", vs[0].To, someZones(len(vs), vs[0].Origin))
 	return s.update(ctx, what, func(tx *bolt.Tx) error {
-		for _, v := range vs {
+		for _, v := range inOrder(vs, func(v Version) string { return v.Origin.Wire() }) {
 			if err := s.appendVersion(tx, v); err != nil {
 				return fmt.Errorf("%s serial %d: %w", v.Origin, v.To, err)
 			}

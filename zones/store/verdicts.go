@@ -26,7 +26,7 @@ func (s *Bolt) SaveVerdicts(ctx context.Context, vs []Verdict) error {
 		return nil
 	}
 	return s.update(ctx, fmt.Sprintf("save %d verdicts", len(vs)), func(tx *bolt.Tx) error {
-		for _, v := range vs {
+		for _, v := range inOrder(vs, func(v Verdict) string { return v.Key }) {
 			if err := tx.Bucket(bucketVerdicts).Put([]byte(v.Key), encodeVerdict(v)); err != nil {
 				return fmt.Errorf("%q: %w", v.Key, err)
 			}
