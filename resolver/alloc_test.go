@@ -1,7 +1,11 @@
 package resolver
 
 import (
+	"net"
+	"net/netip"
 	"testing"
+
+	"github.com/mangrove-dns/mangrove/zones"
 )
 
 // No question, however it is answered, costs an allocation.
@@ -35,6 +39,38 @@ func TestAnswerDoesNotAllocate(t *testing.T) {
 		wire := pack(t, query.msg)
 		if n := testing.AllocsPerRun(100, func() { w.Answer(cat, wire, query.via, out) }); n != 0 {
 			t.Errorf("%s: %v allocations", q, n)
+		}
+	}
+}
+
+// Nor does serving it over a socket, from the client's datagram to the answer's.
+func TestServingDoesNotAllocate(t *testing.T) {
+	cat := packetCatalog(t)
+	for _, listen := range []string{"127.0.0.1:0", ":0"} {
+		_, addrs, _ := start(t, Options{Listen: []string{listen}, Workers: 1, Catalog: func() *zones.Catalog { return cat }})
+		for _, network := range []string{"udp", "tcp"} {
+			conn, err := net.Dial(network, netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), addrs[0].Port()).String())
+			if err != nil {
+				t.Fatal(err)
+			}
+			query := pack(t, parseQuery(t, "host.example. A +edns").msg)
+			if network == "tcp" {
+				query = frame(query)
+			}
+			buf := make([]byte, 1232)
+			n := testing.AllocsPerRun(200, func() {
+				if _, err := conn.Write(query); err != nil {
+					t.Fatal(err)
+				}
+				if _, err := conn.Read(buf); err != nil {
+					t.Fatal(err)
+				}
+			})
+			// The race detector makes sync.Pool forget, on purpose.
+			if n != 0 && !(raceEnabled && network == "tcp") {
+				t.Errorf("%s on %s: %v allocations a query", network, listen, n)
+			}
+			_ = conn.Close()
 		}
 	}
 }

@@ -53,9 +53,11 @@ type Request struct {
 }
 
 // Rare answers what changes something or takes long: UPDATE, NOTIFY, AXFR, IXFR, and whatever bears a TSIG. Such
-// a message has a sound header, question and records. It calls send for each message of its answer, on the goroutine that it was called on, and returns
-// true; or returns false without calling it, and the client gets the refusal (NOTIMP, REFUSED, BADKEY). Over UDP each call
-// has its own goroutine, of which there are at most 64: more are answered SERVFAIL. ctx ends with the server.
+// a message has a sound header, question and records.
+//
+// It calls send for each message of its answer, on the goroutine that it was called on, and returns true; or it returns
+// false without calling send, and the client gets the refusal (NOTIMP, REFUSED, NOTAUTH, BADKEY). Over UDP each call has
+// a goroutine of its own, of which there are at most 64: more are answered SERVFAIL. ctx ends with the server.
 type Rare func(ctx context.Context, q Request, send func(msg []byte) error) (handled bool)
 
 // ErrNotListening is returned by Run before Listen.

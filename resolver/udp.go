@@ -48,8 +48,12 @@ func newUDPWorker(s *Server, conn *net.UDPConn, wildcard bool) *udpWorker {
 	return u
 }
 
-// maxReceiveErrors is how many receives in a row may fail before the socket is given up.
-const maxReceiveErrors = 1000
+const (
+	// maxReceiveErrors is how many receives in a row may fail before the socket is given up.
+	maxReceiveErrors = 1000
+	// receivePause is waited after each: what the system lacks now it may have then.
+	receivePause = 10 * time.Millisecond
+)
 
 // run serves the socket until ctx ends.
 func (u *udpWorker) run(ctx context.Context) error {
@@ -68,6 +72,10 @@ func (u *udpWorker) run(ctx context.Context) error {
 			// An error that belongs to one datagram, or a lack of memory that passes.
 			if failed++; failed == maxReceiveErrors {
 				return fmt.Errorf("receive on %s: %w", u.conn.LocalAddr(), err)
+			}
+			select {
+			case <-time.After(receivePause):
+			case <-ctx.Done():
 			}
 			continue
 		}

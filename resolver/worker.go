@@ -1,0 +1,67 @@
+package resolver
+
+import "github.com/mangrove-dns/mangrove/zones"
+
+// Transport is how a query came; it decides how large an answer may be.
+type Transport uint8
+
+const (
+	// UDP answers are as large as both sides agreed, and have TC set when that is not enough.
+	UDP Transport = iota
+	// TCP answers may fill a message.
+	TCP
+)
+
+// Identity is what a server says about itself. Empty values are not told to anybody.
+type Identity struct {
+	Version string // version.bind, version.server (CH TXT)
+	Name    string // id.server, hostname.bind (CH TXT, RFC 4892)
+	NSID    string // RFC 5001, raw octets; the first 128 of them
+}
+
+// maxNSID bounds the NSID: with it every answer's question and OPT fit into 512 octets.
+const maxNSID = 128
+
+// Policy is what a worker needs to know beyond the zones.
+type Policy struct {
+	MaxUDPSize int // largest UDP answer and the payload size that we announce; 1232 if 0, 512 at least
+	Identity   Identity
+	KeepAlive  uint16 // TCP idle time to announce (RFC 7828), in units of 100 ms; 0 announces none
+}
+
+// Outcome says what became of a query.
+type Outcome struct {
+	Rcode     int
+	Truncated bool
+	// Rare: the query asks for what Answer leaves to others (UPDATE, NOTIFY, a transfer, TSIG); the answer is
+	// the refusal that stands where nobody takes it.
+	Rare bool
+}
+
+// Worker answers one query after the other. It is not safe for concurrent use: one worker for each goroutine that
+// answers. It is some kilobytes of buffers, which it uses again and again.
+type Worker struct {
+	policy  Policy
+	req     request
+	res     Response
+	enc     encoder
+	via     Transport
+	qname   []byte // the question's name as it came
+	current []byte // the name that is looked for: the question's, then each CNAME's target
+	first   bool   // current is the question's name
+	key     zones.Key
+	other   zones.Key // targets of MX, SRV and the like; the name of a TSIG key
+	added   [maxAdded]addedNode
+	tsig    []byte // the TSIG record to go behind everything; empty for none
+	scratch []byte // records made for one answer: CNAMEs from DNAMEs, CH TXT; never grown
+}
+
+// NewWorker returns a worker.
+func NewWorker(p Policy) *Worker {
+	if p.MaxUDPSize == 0 {
+		p.MaxUDPSize = 1232
+	}
+	p.MaxUDPSize = min(max(p.MaxUDPSize, minPayload), maxMessage)
+	p.Identity.NSID = p.Identity.NSID[:min(len(p.Identity.NSID), maxNSID)]
+	return &Worker{policy: p, scratch: make([]byte, 0, maxSteps*(recordLen+maxName))}
+}
