@@ -4,12 +4,11 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-
-	"github.com/miekg/dns"
+	"slices"
 )
 
 // ErrTooLarge is wrapped by errors about data that a zone cannot hold: RDATA above 65,535 octets, more than 65,535
-// records in an RRset, more than 16 MB at one name, more than 8 GB in a zone.
+// records in an RRset, more than 16 MB at one name, more than 3.75 GB in a zone.
 var ErrTooLarge = errors.New("too large for a zone")
 
 // Builder collects a zone's records. It is not safe for concurrent use.
@@ -23,20 +22,19 @@ type Builder struct {
 	key    Key
 	last   int // number of the name that key is set to; -1 for none
 
-	names   []builtName // names[0] is the apex; ancestors come before descendants
-	octets  []byte      // the names below the apex
-	table   []uint64    // upper half of the hash, number of the name + 1; open addressing, at most half full
-	sets    []builtSet  // sets[0] is none
-	log     [][]byte    // records: next 32, length 16, RDATA; by chunks
+	names   parts[builtName] // the first is the apex; ancestors come before descendants
+	table   []uint64         // upper half of the hash, number of the name + 1; open addressing, at most 3/4 full
+	sets    parts[builtSet]  // the first is none
+	log     [][]byte         // names below the apex; records: next 32, length 16, RDATA
 	big     map[bigRecord]struct{}
 	records int
-	size    int // an upper bound of the zone's octets
+	size    int64 // an upper bound of the zone's octets, and of the log's
 }
 
 // builtName is a name that has records, or has names below it.
 type builtName struct {
 	hash   uint64
-	octets uint32 // where it starts in octets
+	octets uint32 // where it starts in the log
 	set    uint32 // its first RRset
 	place  uint32 // its node in the finished zone
 	length uint8
@@ -54,6 +52,32 @@ type builtSet struct {
 	typ, count  uint16
 }
 
+// parts is a list that grows without being copied, but for its first part: a small zone needs less than a whole one.
+type parts[T any] struct {
+	list [][]T
+	n    int
+}
+
+const partSize = 1 << 13
+
+// add appends v and returns its number. Pointers to other elements may be stale then.
+func (p *parts[T]) add(v T) uint32 {
+	if p.n == len(p.list)*partSize {
+		var part []T
+		if p.n > 0 {
+			part = make([]T, 0, partSize)
+		}
+		p.list = append(p.list, part)
+	}
+	last := len(p.list) - 1
+	p.list[last] = append(p.list[last], v)
+	p.n++
+	return uint32(p.n - 1)
+}
+
+// at returns the element with number i.
+func (p *parts[T]) at(i uint32) *T { return &p.list[i/partSize][i%partSize] }
+
 // bigRecord finds a record among those of an RRset that is too large to be walked.
 type bigRecord struct {
 	set   uint32
@@ -61,9 +85,11 @@ type bigRecord struct {
 }
 
 const (
-	chunkSize   = 1 << 20
-	bigSet      = 32 // records from which on bigRecord is used
-	markEvery   = 32 // nodes between two marks
+	chunkSize   = 1 << 20    // of the log; a number of 32 bits finds an octet in 4096 of them
+	maxZone     = 3840 << 20 // so much fits them, however badly records fill them
+	recordLink  = 6          // octets of a record in the log before its RDATA
+	bigSet      = 32         // records from which on bigRecord is used
+	markEvery   = 32         // nodes between two marks
 	nameExtra   = nodeHead + 4 + 3 + 12
 	recordExtra = recordHead + 4
 )
@@ -72,17 +98,15 @@ const (
 func NewBuilder(origin Name) *Builder {
 	b := &Builder{origin: origin, labels: origin.Labels(), last: -1}
 	b.key.Set(origin)
-	b.names = append(b.names, builtName{hash: b.key.hash[b.labels]})
-	b.sets = append(b.sets, builtSet{})
+	b.names.add(builtName{hash: b.key.hash[b.labels]})
+	b.sets.add(builtSet{})
 	b.log = append(b.log, []byte{0})
 	return b
 }
 
-// Grow makes room for n further records of as many names, where their number is known or can be guessed.
+// Grow makes room for n further names, where their number is known or can be guessed.
 func (b *Builder) Grow(n int) {
-	b.names = append(make([]builtName, 0, len(b.names)+n), b.names...)
-	b.sets = append(make([]builtSet, 0, len(b.sets)+n), b.sets...)
-	b.rehash(len(b.names) + n)
+	b.rehash(b.names.n + n)
 }
 
 // Add adds one record; rdata is in wire form with names uncompressed, and is copied. A record that is
@@ -154,25 +178,22 @@ func (b *Builder) name(labels int) uint32 {
 	}
 	parent := b.name(labels - 1)
 	if string(rel[:2]) == "\x01*" {
-		b.names[parent].flags |= flagWild
+		b.names.at(parent).flags |= flagWild
 	}
-	if 2*(len(b.names)+1) > len(b.table) {
-		b.rehash(len(b.names) + 1)
-	}
-	id := uint32(len(b.names))
-	b.names = append(b.names, builtName{
-		hash: h, octets: uint32(len(b.octets)), length: uint8(len(rel)), depth: uint8(labels - b.labels),
+	b.rehash(b.names.n + 1)
+	id := b.names.add(builtName{
+		hash: h, octets: b.put(len(rel)), length: uint8(len(rel)), depth: uint8(labels - b.labels),
 	})
-	b.octets = append(b.octets, rel...)
+	copy(b.rel(id), rel)
 	b.enter(id)
-	b.size += nameExtra + len(rel)
+	b.size += int64(nameExtra + len(rel))
 	return id
 }
 
 // rel returns the name with number id below the apex.
 func (b *Builder) rel(id uint32) []byte {
-	n := &b.names[id]
-	return b.octets[n.octets:][:n.length]
+	n := b.names.at(id)
+	return b.log[n.octets/chunkSize][n.octets%chunkSize:][:n.length]
 }
 
 // find returns the number of the name rel with hash h, but for the apex.
@@ -193,7 +214,7 @@ func (b *Builder) find(h uint64, rel []byte) (id uint32, ok bool) {
 
 // enter puts name id into the table.
 func (b *Builder) enter(id uint32) {
-	h := b.names[id].hash
+	h := b.names.at(id).hash
 	for i := h; ; i++ {
 		if e := &b.table[i&uint64(len(b.table)-1)]; *e == 0 {
 			*e = h>>32<<32 | uint64(id+1)
@@ -205,14 +226,14 @@ func (b *Builder) enter(id uint32) {
 // rehash makes the table large enough for n names.
 func (b *Builder) rehash(n int) {
 	size := max(16, len(b.table))
-	for size < 2*n {
+	for 3*size < 4*n {
 		size *= 2
 	}
 	if size == len(b.table) {
 		return
 	}
 	b.table = make([]uint64, size)
-	for id := 1; id < len(b.names); id++ {
+	for id := 1; id < b.names.n; id++ {
 		b.enter(uint32(id))
 	}
 }
@@ -223,7 +244,7 @@ func (b *Builder) add(typ uint16, ttl uint32, rdata []byte) (added, sameTTL bool
 		return false, false, fmt.Errorf("%w: %d octets of data, %d are the limit", ErrTooLarge, len(rdata), maxRdata)
 	}
 	id, used := b.set(typ)
-	s := &b.sets[id]
+	s := b.sets.at(id)
 	if b.holds(id, rdata) {
 		return false, s.ttl == ttl, nil
 	}
@@ -236,17 +257,21 @@ func (b *Builder) add(typ uint16, ttl uint32, rdata []byte) (added, sameTTL bool
 		err = fmt.Errorf("%w: more than %d %s records at a name", ErrTooLarge, maxRecords, TypeString(typ))
 	case used+need > maxNodeSize:
 		err = fmt.Errorf("%w: more than %d octets at a name", ErrTooLarge, maxNodeSize)
-	case b.size+need > maxPlace*4:
-		err = fmt.Errorf("%w: more than %d octets", ErrTooLarge, maxPlace*4)
+	case b.size+int64(need) > maxZone:
+		err = fmt.Errorf("%w: more than %d octets", ErrTooLarge, int64(maxZone))
 	}
 	if err != nil {
 		return false, false, err
 	}
 	if id == 0 {
 		id = b.newSet(typ, ttl)
-		s = &b.sets[id]
+		s = b.sets.at(id)
 	}
-	at := b.put(rdata)
+	at := b.put(recordLink + len(rdata))
+	r := b.log[at/chunkSize][at%chunkSize:]
+	binary.LittleEndian.PutUint32(r, 0)
+	binary.LittleEndian.PutUint16(r[4:], uint16(len(rdata)))
+	copy(r[recordLink:], rdata)
 	if s.count == 0 {
 		s.first = at
 	} else {
@@ -256,7 +281,7 @@ func (b *Builder) add(typ uint16, ttl uint32, rdata []byte) (added, sameTTL bool
 	s.count++
 	s.size += uint32(len(rdata))
 	b.records++
-	b.size += need
+	b.size += int64(need)
 	b.remember(id, rdata)
 	return true, s.ttl == ttl, nil
 }
@@ -265,8 +290,8 @@ func (b *Builder) add(typ uint16, ttl uint32, rdata []byte) (added, sameTTL bool
 // the name takes.
 func (b *Builder) set(typ uint16) (id uint32, used int) {
 	used = nameExtra + maxName
-	for at := b.names[b.last].set; at != 0; at = b.sets[at].next {
-		s := &b.sets[at]
+	for at := b.names.at(uint32(b.last)).set; at != 0; at = b.sets.at(at).next {
+		s := b.sets.at(at)
 		used += setHead + int(s.size) + recordExtra*int(s.count)
 		if s.typ == typ {
 			id = at
@@ -277,27 +302,25 @@ func (b *Builder) set(typ uint16) (id uint32, used int) {
 
 // newSet gives the last name an RRset of a type that it has none of.
 func (b *Builder) newSet(typ uint16, ttl uint32) uint32 {
-	id := uint32(len(b.sets))
-	link := &b.names[b.last].set
-	for *link != 0 && b.sets[*link].typ < typ {
-		link = &b.sets[*link].next
+	link := &b.names.at(uint32(b.last)).set
+	for *link != 0 && b.sets.at(*link).typ < typ {
+		link = &b.sets.at(*link).next
 	}
-	next := *link
-	*link = id
-	b.sets = append(b.sets, builtSet{next: next, ttl: ttl, typ: typ})
-	return id
+	s := builtSet{next: *link, ttl: ttl, typ: typ}
+	*link = uint32(b.sets.n)
+	return b.sets.add(s)
 }
 
 // holds says whether the RRset has the record.
 func (b *Builder) holds(id uint32, rdata []byte) bool {
-	s := &b.sets[id]
+	s := b.sets.at(id)
 	if s.count >= bigSet {
 		_, ok := b.big[bigRecord{id, string(rdata)}]
 		return ok
 	}
 	for i, at := uint16(0), s.first; i < s.count; i++ {
 		r := b.record(at)
-		if string(r[6:]) == string(rdata) {
+		if string(r[recordLink:]) == string(rdata) {
 			return true
 		}
 		at = binary.LittleEndian.Uint32(r)
@@ -307,7 +330,7 @@ func (b *Builder) holds(id uint32, rdata []byte) bool {
 
 // remember keeps the records of a large RRset where holds finds them.
 func (b *Builder) remember(id uint32, rdata []byte) {
-	s := &b.sets[id]
+	s := b.sets.at(id)
 	switch {
 	case s.count > bigSet:
 		b.big[bigRecord{id, string(rdata)}] = struct{}{}
@@ -317,237 +340,26 @@ func (b *Builder) remember(id uint32, rdata []byte) {
 		}
 		for at := s.first; at != 0; {
 			r := b.record(at)
-			b.big[bigRecord{id, string(r[6:])}] = struct{}{}
+			b.big[bigRecord{id, string(r[recordLink:])}] = struct{}{}
 			at = binary.LittleEndian.Uint32(r)
 		}
 	}
 }
 
-// put appends a record to the log and returns where it is.
-func (b *Builder) put(rdata []byte) uint32 {
-	n := len(b.log) - 1
-	if len(b.log[n])+6+len(rdata) > chunkSize {
+// put makes room for n octets at the end of the log and returns where they are.
+func (b *Builder) put(n int) uint32 {
+	last := len(b.log) - 1
+	if len(b.log[last])+n > chunkSize {
 		b.log = append(b.log, make([]byte, 0, chunkSize))
-		n++
+		last++
 	}
-	c := b.log[n]
-	at := uint32(n*chunkSize + len(c))
-	c = append(c, 0, 0, 0, 0)
-	c = binary.LittleEndian.AppendUint16(c, uint16(len(rdata)))
-	b.log[n] = append(c, rdata...)
-	return at
+	c := b.log[last]
+	b.log[last] = slices.Grow(c, n)[:len(c)+n]
+	return uint32(last*chunkSize + len(c))
 }
 
 // record returns a record of the log: next, length, RDATA.
 func (b *Builder) record(at uint32) []byte {
 	r := b.log[at/chunkSize][at%chunkSize:]
-	return r[:6+int(binary.LittleEndian.Uint16(r[4:]))]
-}
-
-// Zone makes the zone of what was added; the builder is spent.
-// It needs no SOA: what a zone must have to be served is for Check to say.
-func (b *Builder) Zone() *Zone {
-	order := canonicalOrder(len(b.names), b.rel)
-	z := &Zone{
-		origin: b.origin, hash: b.names[0].hash, labels: uint8(b.labels),
-		nodes: uint32(len(b.names)), records: uint32(b.records), buckets: uint32(bucketsFor(len(b.names))),
-	}
-	marks := (len(order) - 1) / markEvery
-	z.first = z.buckets*bucketSize/4 + uint32(marks)
-	z.apex = Node(z.first)
-	b.measure()
-	z.end, z.depth = b.layOut(order, z.first)
-	z.base = make([]byte, int(z.end)<<2)
-	for i := 1; i <= marks; i++ {
-		at := int(z.buckets)*bucketSize + 4*(i-1)
-		binary.LittleEndian.PutUint32(z.base[at:], b.names[order[i*markEvery]].place)
-	}
-	// In the order in which names came, not in that of their places: it reads four arrays and writes to one.
-	for id := range b.names {
-		b.write(z.base, uint32(id))
-		insert(z.base, int(z.buckets), b.names[id].hash, b.names[id].place)
-	}
-	z.neg = negativeSOA(z.node(z.apex))
-	*b = Builder{}
-	return z
-}
-
-// measure finds the flags of each node, and its size, which is kept where its place will be.
-func (b *Builder) measure() {
-	for id := range b.names {
-		n := &b.names[id]
-		size := nodeHead + int(n.length)
-		if n.flags&flagWild != 0 {
-			size += 4
-		}
-		for s := n.set; s != 0; s = b.sets[s].next {
-			size += setHead + b.bodySize(s)
-			n.flags |= typeFlags(b.sets[s].typ, n.depth)
-		}
-		n.place = uint32(align(size) >> 2)
-	}
-}
-
-// layOut gives each node its place, from first on, and finds what stands above it.
-func (b *Builder) layOut(order []uint32, first uint32) (end uint32, deepest uint8) {
-	var path [128]*builtName // the name's ancestors by depth
-	end = first
-	for _, id := range order {
-		n := &b.names[id]
-		path[n.depth&127] = n
-		deepest = max(deepest, n.depth)
-		n.cover = coverOf(n.flags, n.depth)
-		if n.depth > 0 {
-			above := path[(n.depth-1)&127]
-			n.cover = coverBelow(above.flags, above.cover, above.depth, n.cover)
-		}
-		n.place, end = end, end+n.place
-	}
-	return end, deepest
-}
-
-// typeFlags returns what an RRset of a type makes of its node.
-func typeFlags(typ uint16, depth uint8) byte {
-	switch {
-	case typ == dns.TypeNS && depth > 0:
-		return flagCut
-	case typ == dns.TypeDNAME:
-		return flagDNAME
-	}
-	return 0
-}
-
-// coverOf returns the cover of a node that has nothing above it.
-func coverOf(flags, depth byte) byte {
-	if flags&flagCut != 0 {
-		return depth + 1
-	}
-	return 0
-}
-
-// coverBelow returns the cover of a node below another one, own being what the node itself would make it.
-func coverBelow(flags, cover, depth, own byte) byte {
-	switch {
-	case cover != 0:
-		return cover
-	case flags&flagDNAME != 0:
-		return depth + 1
-	}
-	return own
-}
-
-// targetsFlag marks in builtSet.size that the RRset gets places of targets; the size itself has 24 bits.
-const targetsFlag = 1 << 31
-
-// bodySize returns how large the body of an RRset becomes, and marks whether it gets places of targets: those
-// types do that the resolver follows, where one target at least is within the zone.
-func (b *Builder) bodySize(id uint32) int {
-	s := &b.sets[id]
-	size := int(s.size) + recordHead*int(s.count)
-	if !keepsTargets(s.typ) {
-		return size
-	}
-	for i, at := uint16(0), s.first; i < s.count; i++ {
-		r := b.record(at)
-		if nameWithin(targetName(s.typ, r[6:]), b.origin.wire) {
-			s.size |= targetsFlag
-			return size + 4*int(s.count)
-		}
-		at = binary.LittleEndian.Uint32(r)
-	}
-	return size
-}
-
-// write puts the node of a name into arena.
-func (b *Builder) write(arena []byte, id uint32) {
-	n := &b.names[id]
-	from := int(n.place) << 2
-	out := arena[from:from:len(arena)]
-	count, end := 0, nodeHead+int(n.length)
-	for s := n.set; s != 0; s = b.sets[s].next {
-		count++
-	}
-	out = appendHead(out, n.flags, n.cover, count, b.rel(id))
-	if n.flags&flagWild != 0 {
-		if w, ok := b.find(hashLabel(n.hash, "*", 1), append([]byte("\x01*"), b.rel(id)...)); ok {
-			binary.LittleEndian.PutUint32(out[end:], b.names[w].place)
-		}
-		end += 4
-	}
-	end += count * setHead
-	for at := n.set; at != 0; at = b.sets[at].next {
-		s := &b.sets[at]
-		end += int(s.size&^targetsFlag) + recordHead*int(s.count)
-		flags := byte(0)
-		if s.size&targetsFlag != 0 {
-			flags, end = setTargets, end+4*int(s.count)
-		}
-		out = appendSetHead(out, s.typ, s.count, end, flags)
-	}
-	for at := n.set; at != 0; at = b.sets[at].next {
-		out = b.appendBody(out, &b.sets[at])
-	}
-}
-
-// appendBody appends the records of an RRset, and the places of their targets.
-func (b *Builder) appendBody(out []byte, s *builtSet) []byte {
-	for i, at := uint16(0), s.first; i < s.count; i++ {
-		r := b.record(at)
-		out = appendRecord(out, s.typ, s.ttl, r[6:])
-		at = binary.LittleEndian.Uint32(r)
-	}
-	if s.size&targetsFlag == 0 {
-		return out
-	}
-	for i, at := uint16(0), s.first; i < s.count; i++ {
-		r := b.record(at)
-		out = binary.LittleEndian.AppendUint32(out, b.target(targetName(s.typ, r[6:])))
-		at = binary.LittleEndian.Uint32(r)
-	}
-	return out
-}
-
-// target returns the place of the name of a target.
-func (b *Builder) target(name []byte) uint32 {
-	if _, ok := b.key.Parse(name, 0); !ok || !b.key.within(b.origin.wire, b.labels) {
-		return targetOutside
-	}
-	l := b.key.labels
-	if l == b.labels {
-		return b.names[0].place
-	}
-	if id, ok := b.find(b.key.hash[l], b.key.wire[b.key.off[l]:b.key.off[b.labels]]); ok {
-		return b.names[id].place
-	}
-	return targetByName
-}
-
-// keepsTargets says whether nodes keep the places of a type's targets.
-func keepsTargets(typ uint16) bool {
-	_, ok := targetOffset(typ)
-	return ok && typ != dns.TypePTR
-}
-
-// nameWithin says whether name, in any case, is within origin.
-func nameWithin(name []byte, origin string) bool {
-	from := len(name) - len(origin)
-	if len(name) == 0 || from < 0 {
-		return false
-	}
-	off := 0
-	for off < from {
-		off += int(name[off]) + 1
-	}
-	if off != from {
-		return false
-	}
-	for i, c := range name[from:] {
-		if 'A' <= c && c <= 'Z' {
-			c += 'a' - 'A'
-		}
-		if c != origin[i] {
-			return false
-		}
-	}
-	return true
+	return r[:recordLink+int(binary.LittleEndian.Uint16(r[4:]))]
 }

@@ -141,7 +141,7 @@ func (z *Zone) overlaid(changes []Change) (*Zone, error) {
 			return nil, err
 		}
 	}
-	if len(next.over.arena) > maxPlace*4 {
+	if int64(len(next.over.arena)) > maxPlace*4 {
 		return next.rebuild(nil)
 	}
 	if next.apex&inOverlay != 0 {
