@@ -288,3 +288,32 @@ func BenchmarkCatalogWith(b *testing.B) {
 		c = c.With(z)
 	}
 }
+
+func BenchmarkCheckMillion(b *testing.B) {
+	z := oneMillion()
+	for b.Loop() {
+		if got := len(Check(z, CheckOptions{})); got != 2 { // the addresses of ns1 and ns2 are missing
+			b.Fatalf("got %d problems, want 2", got)
+		}
+	}
+}
+
+func BenchmarkRRsetsMillion(b *testing.B) {
+	z := oneMillion()
+	for b.Loop() {
+		n := 0
+		for s := range z.RRsets() {
+			n += len(s.Data)
+		}
+		if n != z.Records() {
+			b.Fatalf("got %d records, want %d", n, z.Records())
+		}
+	}
+}
+
+func BenchmarkCompactMillion(b *testing.B) {
+	z, _ := oneMillion().With(flip(oneMillion(), 1))
+	for b.Loop() {
+		z.Compact()
+	}
+}
