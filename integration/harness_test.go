@@ -1,0 +1,271 @@
+package integration
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/mangrove-dns/mangrove/providers"
+)
+
+// built holds the binary, once a test has asked for it.
+var built struct {
+	once sync.Once
+	dir  string
+	path string
+	err  error
+}
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if built.dir != "" {
+		os.RemoveAll(built.dir)
+	}
+	os.Exit(code)
+}
+
+// binary builds mangrove, once a run; what go has compiled before it takes from its cache.
+func binary(t testing.TB) string {
+	t.Helper()
+	built.once.Do(func() {
+		if built.dir, built.err = os.MkdirTemp("", "mangrove-"); built.err != nil {
+			return
+		}
+		built.path = filepath.Join(built.dir, "mangrove")
+		args := []string{"build", "-o", built.path}
+		if raceEnabled {
+			args = append(args, "-race")
+		}
+		if out, err := exec.Command("go", append(args, "../cmd/mangrove")...).CombinedOutput(); err != nil {
+			built.err = fmt.Errorf("go build: %w\n%s", err, out)
+		}
+	})
+	if built.err != nil {
+		t.Fatal(built.err)
+	}
+	return built.path
+}
+
+// shortDir returns a directory of the test's own with a path short enough for the sockets in it: a unix socket's has 103
+// bytes at most, which the names of tests would use up.
+func shortDir(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "mg")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(dir); err != nil {
+			t.Error(err)
+		}
+	})
+	return dir
+}
+
+// node is one installation of mangrove: a directory with mangrove.yaml, zones/ and data/, and the daemon while it runs.
+type node struct {
+	t   testing.TB
+	dir string
+	env []string
+
+	daemon *process // nil: not started yet
+	addr   string   // where it answers
+}
+
+// newNode makes an installation and starts nothing. config is mangrove.yaml without listen.
+func newNode(t testing.TB, config string) *node {
+	t.Helper()
+	dir := shortDir(t)
+	n := &node{t: t, dir: dir, env: []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir}}
+	for _, sub := range []string{"zones", "data"} {
+		if err := os.Mkdir(filepath.Join(dir, sub), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	n.write("mangrove.yaml", "listen: [127.0.0.1:0]\n"+config)
+	return n
+}
+
+// path is where a file of the installation is.
+func (n *node) path(name string) string { return filepath.Join(n.dir, name) }
+
+// write puts a file in place as careful editors do: aside, then renamed.
+func (n *node) write(name, text string) {
+	n.t.Helper()
+	aside := n.path(filepath.Join(filepath.Dir(name), ".aside~"))
+	if err := errors.Join(os.WriteFile(aside, []byte(text), 0o600), os.Rename(aside, n.path(name))); err != nil {
+		n.t.Fatal(err)
+	}
+}
+
+var readyLine = regexp.MustCompile(`msg=ready listen="?([0-9.:,\[\]]+)`)
+
+// start starts the daemon and waits until it answers.
+func (n *node) start() {
+	n.t.Helper()
+	n.daemon = startProcess(n.t, "mangrove serve", n.env, binary(n.t), "serve", "--config", n.path("mangrove.yaml"))
+	p := n.daemon
+	n.t.Cleanup(func() { n.checkLog(p) })
+	m := n.daemon.waitLog(readyLine)
+	if m == nil {
+		n.t.Fatalf("mangrove serve ended: %v", n.daemon.err)
+	}
+	n.addr, _, _ = strings.Cut(m[1], ",")
+}
+
+// checkLog fails the test where the daemon had a data race or a panic.
+func (n *node) checkLog(p *process) {
+	n.t.Helper()
+	for _, bad := range []string{"WARNING: DATA RACE", "panic:", "fatal error:", "the driver panicked"} {
+		if strings.Contains(p.log.String(), bad) {
+			n.t.Errorf("the log of mangrove serve has %q", bad)
+		}
+	}
+}
+
+// stop ends the daemon as an operator does, which must end well.
+func (n *node) stop() {
+	n.t.Helper()
+	n.daemon.signal(syscall.SIGTERM)
+	if code := n.daemon.exitCode(); code != 0 {
+		n.t.Errorf("mangrove serve exits %d on SIGTERM, want 0", code)
+	}
+}
+
+// result is what a command did.
+type result struct {
+	code           int
+	stdout, stderr string
+}
+
+func (r result) String() string {
+	return fmt.Sprintf("exit %d\n%s%s", r.code, r.stdout, r.stderr)
+}
+
+// run runs a command on the installation, to its end.
+func (n *node) run(args ...string) result {
+	n.t.Helper()
+	ctx, cancel := context.WithTimeout(n.t.Context(), 3*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, binary(n.t), append(args, "--config", n.path("mangrove.yaml"))...)
+	cmd.Env = n.env
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	var exit *exec.ExitError
+	if err := cmd.Run(); err != nil && !errors.As(err, &exit) || ctx.Err() != nil {
+		n.t.Fatalf("mangrove %s: %v", strings.Join(args, " "), errors.Join(err, ctx.Err()))
+	}
+	return result{cmd.ProcessState.ExitCode(), stdout.String(), stderr.String()}
+}
+
+// must runs a command that has to exit 0, and returns what it wrote to standard output.
+func (n *node) must(args ...string) string {
+	n.t.Helper()
+	r := n.run(args...)
+	if r.code != 0 {
+		n.t.Fatalf("mangrove %s: %s", strings.Join(args, " "), r)
+	}
+	return r.stdout
+}
+
+// The JSON forms that the commands print, as far as tests look at them.
+type (
+	statusReport struct {
+		Running  bool
+		Listen   []string
+		Problems []string
+		Restart  []string
+		Zones    []zoneReport
+	}
+	zoneReport struct {
+		Zone       string
+		Serial     uint32
+		FileSerial uint32 `json:"file_serial"`
+		Durable    bool
+		File       string
+		State      string
+		Problems   []string
+		Health     []healthReport
+		Mirrors    []providers.Status
+	}
+	healthReport struct {
+		Name, Type, Outcome string
+		FailOpen            bool `json:"fail_open"`
+		TTL                 uint32
+		Targets             []targetReport
+	}
+	targetReport struct {
+		Target, Reason, Pending string
+		Served                  bool
+	}
+	planReport struct {
+		Provider, Type, Zone, Error string
+		Plan                        *providers.Plan
+	}
+	pushReport struct {
+		planReport
+		Applied                   int
+		Left, Unverified, Unasked []string
+		Blocked                   []string
+	}
+)
+
+func decode[T any](t testing.TB, text string) T {
+	t.Helper()
+	var v T
+	if err := json.Unmarshal([]byte(text), &v); err != nil {
+		t.Fatalf("%v in:\n%s", err, text)
+	}
+	return v
+}
+
+func (n *node) status() statusReport {
+	n.t.Helper()
+	return decode[statusReport](n.t, n.run("status", "--json").stdout)
+}
+
+// zone returns the status of one zone.
+func (n *node) zone(name string) zoneReport {
+	n.t.Helper()
+	st := n.status()
+	for _, z := range st.Zones {
+		if z.Zone == name {
+			return z
+		}
+	}
+	n.t.Fatalf("status has no zone %s: %+v", name, st)
+	return zoneReport{}
+}
+
+// mirror returns the status of one zone at one provider.
+func (n *node) mirror(zone, provider string) providers.Status {
+	n.t.Helper()
+	for _, m := range n.zone(zone).Mirrors {
+		if m.Provider == provider {
+			return m
+		}
+	}
+	n.t.Fatalf("status has no mirror of %s at %s", zone, provider)
+	return providers.Status{}
+}
+
+func (n *node) plans(args ...string) []planReport {
+	n.t.Helper()
+	return decode[[]planReport](n.t, n.run(append([]string{"plan", "--json"}, args...)...).stdout)
+}
+
+func (n *node) pushes(args ...string) []pushReport {
+	n.t.Helper()
+	return decode[[]pushReport](n.t, n.run(append([]string{"push", "--json"}, args...)...).stdout)
+}

@@ -1,0 +1,431 @@
+package integration
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/route53/types"
+	"github.com/google/go-cmp/cmp"
+	"github.com/miekg/dns"
+
+	"github.com/mangrove-dns/mangrove/providers"
+)
+
+const mirrorZone = "example.com."
+
+// fastChecks are check settings with which a verdict takes well under a second.
+const fastChecks = `check_defaults: {interval: 200ms, fast_interval: 50ms, down_interval: 200ms, timeout: 1s, fall: 2, rise: 2, hold_down: 0s, jitter: 0%}
+flap: {max: 1000, window: 1m}
+private_targets: [127.0.0.0/8, "::1"]
+`
+
+// everywhere is one zone mirrored to all that there is.
+type everywhere struct {
+	*node
+	cf   *cloudflareAccount
+	aws  *route53Account
+	pdns *powerDNS
+	knot string // address
+	want records
+
+	ips     []string
+	targets map[string]*target // by address
+}
+
+// Where targets listen.
+const (
+	at11 = "127.0.0.11"
+	at12 = "127.0.0.12"
+	at13 = "127.0.0.13"
+	at14 = "127.0.0.14"
+)
+
+func newEverywhere(t *testing.T) *everywhere {
+	t.Helper()
+	w := &everywhere{cf: newCloudflare(t, "example.com"), aws: newRoute53(t, "example.com"), targets: make(map[string]*target)}
+	w.pdns = startPowerDNS(t, mirrorZone)
+	const foreign = `
+@ 3600 IN SOA ns1.elsewhere.test. hostmaster.elsewhere.test. 1 3600 600 1209600 60
+@ 3600 IN NS ns1.elsewhere.test.
+foreign 300 IN A 203.0.113.7
+www 300 IN TXT "not ours"
+`
+	w.knot = startKnot(t, peerZone{mirrorZone, foreign})
+	w.ips = []string{at11, at12, at13}
+	port, all := newTargets(t, w.ips...)
+	for i, ip := range w.ips {
+		w.targets[ip] = all[i]
+	}
+	w.node = newNode(t, fmt.Sprintf(`
+providers:
+  cf: %s
+  aws: %s
+  pdns: %s
+  knot: %s
+  file: {type: zonefile, directory: mirror}
+zone_defaults: {providers: [cf, aws, pdns, knot, file], edits: plan-only}
+checks:
+  web: {type: tcp, port: %d}
+%s`, w.cf.config(), w.aws.config(), w.pdns.config(), rfc2136Config(w.knot), port, fastChecks))
+	w.env = append(w.env, secrets...)
+	text, err := os.ReadFile("testdata/mirror/example.com.zone")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.want = parseRecords(t, mirrorZone, string(text))
+	w.node.write("zones/example.com.zone", string(text))
+	w.node.write("zones/example.com.yaml", "health:\n  www: web\n  api: {check: web, policy: failover}\n")
+	if err := os.Mkdir(w.path("mirror"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	w.node.write("mirror/example.com.zone", `
+@ 3600 IN SOA ns1.example.com. hostmaster.example.com. 1 3600 600 1209600 60
+@ 3600 IN NS ns1.example.com.
+@ 3600 IN NS ns2.example.net.
+foreign 300 IN A 203.0.113.7
+www 300 IN TXT "not ours"
+`)
+	w.addForeign(t)
+	return w
+}
+
+// addForeign has somebody else write records at each provider.
+func (w *everywhere) addForeign(t *testing.T) {
+	t.Helper()
+	for _, fields := range []map[string]any{
+		{"type": "A", "name": "foreign.example.com", "content": "203.0.113.7", "ttl": 300},
+		{"type": "TXT", "name": "www.example.com", "content": `"not ours"`, "ttl": 300},
+		{"type": "A", "name": "proxied.example.com", "content": "203.0.113.8", "ttl": 1, "proxied": true},
+	} {
+		if _, err := w.cf.Create("example.com", fields); err != nil {
+			t.Fatal(err)
+		}
+	}
+	set := func(name, rrtype string, value string) types.ResourceRecordSet {
+		return types.ResourceRecordSet{Name: aws.String(name), Type: types.RRType(rrtype), TTL: aws.Int64(300),
+			ResourceRecords: []types.ResourceRecord{{Value: aws.String(value)}}}
+	}
+	weighted := set("weighted.example.com.", "A", "203.0.113.9")
+	weighted.SetIdentifier, weighted.Weight = aws.String("one"), aws.Int64(10)
+	w.aws.create(t, "example.com",
+		set("foreign.example.com.", "A", "203.0.113.7"), set("www.example.com.", "TXT", `"not ours"`), weighted,
+		types.ResourceRecordSet{Name: aws.String("alias.example.com."), Type: "A", AliasTarget: &types.AliasTarget{
+			HostedZoneId: aws.String(w.aws.ids["example.com"]), DNSName: aws.String("foreign.example.com."), EvaluateTargetHealth: false}})
+	w.pdns.add(mirrorZone, "foreign.example.com.", "A", 300, "203.0.113.7")
+	w.pdns.add(mirrorZone, "www.example.com.", "TXT", 300, `"not ours"`)
+}
+
+// side is somewhere that the zone is answered, own or mirror.
+type side struct {
+	name, addr string
+	whole      bool // with our apex SOA and NS
+}
+
+func (w *everywhere) mirrors() []side {
+	return []side{{"cf", w.cf.dns, false}, {"aws", w.aws.DNSAddr(), false}, {"pdns", w.pdns.addr, false}, {"knot", w.knot, false}}
+}
+
+func (w *everywhere) sides() []side { return append([]side{{"own", w.addr, true}}, w.mirrors()...) }
+
+// file returns what the mirror file holds of an RRset.
+func (w *everywhere) file(t testing.TB) records {
+	return readRecords(t, mirrorZone, w.path("mirror/example.com.zone"))
+}
+
+// served returns the zone as it is to be answered by a side while every target lives: with what the side can't hold left out, and the
+// TTLs that it gives.
+func (w *everywhere) served(s side) records {
+	out := make(records)
+	for k, rrs := range w.want {
+		apex := k.name == mirrorZone && (k.rrtype == "SOA" || k.rrtype == "NS")
+		if apex && !s.whole || slices.ContainsFunc(losses[s.name], func(l providers.Loss) bool {
+			return l.Type == k.rrtype && l.Name+"."+mirrorZone == k.name
+		}) {
+			continue
+		}
+		for _, rr := range rrs {
+			rr = dns.Copy(rr)
+			h := rr.Header()
+			if owner := strings.TrimSuffix(k.name, "."+mirrorZone); owner == "www" || owner == "api" {
+				h.Ttl = min(h.Ttl, 60) // checked
+			}
+			if s.name == "cf" {
+				h.Ttl = max(h.Ttl, 60)
+			}
+			out[k] = append(out[k], rr)
+		}
+	}
+	api := rrset{"api." + mirrorZone, "A"}
+	out[api] = out[api][:1] // the first of those that a failover goes through
+	return out
+}
+
+// answers waits until every side answers the addresses for a name, the mirror file too.
+func (w *everywhere) answers(t *testing.T, name string, want ...string) {
+	t.Helper()
+	for _, s := range w.sides() {
+		eventually(t, fmt.Sprintf("%s answers %v for %s", s.name, want, name), func() (bool, string) {
+			got := addresses(t, s.addr, name+"."+mirrorZone)
+			return slices.Equal(got, want), fmt.Sprint(got)
+		})
+	}
+	eventually(t, fmt.Sprintf("the mirror file has %v for %s", want, name), func() (bool, string) {
+		fqdn := name + "." + mirrorZone
+		got := values(w.file(t)[rrset{fqdn, "A"}], fqdn, dns.TypeA)
+		return slices.Equal(got, want), fmt.Sprint(got)
+	})
+}
+
+// hint waits until every side answers an HTTPS record of www with the addresses as its hint.
+func (w *everywhere) hint(t *testing.T, want string) {
+	t.Helper()
+	for _, s := range w.sides() {
+		eventually(t, s.name+" hints "+want, func() (bool, string) {
+			got := values(dig(t, s.addr, "www."+mirrorZone, dns.TypeHTTPS).Answer, "www."+mirrorZone, dns.TypeHTTPS)
+			return slices.Equal(got, []string{`1 . alpn="h2,h3" ipv4hint="` + want + `"`}), fmt.Sprint(got)
+		})
+	}
+}
+
+// inSync waits until all mirrors say that they are, and a plan finds nothing to do.
+func (w *everywhere) inSync(t *testing.T) {
+	t.Helper()
+	eventually(t, "all mirrors are in sync", func() (bool, string) {
+		for _, m := range w.zone(mirrorZone).Mirrors {
+			if m.Phase != providers.InSync {
+				return false, fmt.Sprintf("%s is %s: %s %v", m.Provider, m.Phase, m.Error, m.Unverified)
+			}
+		}
+		return true, ""
+	})
+	if r := w.run("plan", "--exit-code"); r.code != 0 {
+		t.Errorf("a second plan is not empty: %s", r)
+	}
+}
+
+// neverEmpty watches an answer at every side until the test ends, and fails where it is ever without addresses.
+func (w *everywhere) neverEmpty(t *testing.T, name string) (stop func()) {
+	t.Helper()
+	done := make(chan struct{})
+	ended := make(chan struct{}, 8)
+	for _, s := range w.sides() {
+		go func() {
+			defer func() { ended <- struct{}{} }()
+			tick := time.NewTicker(5 * time.Millisecond)
+			defer tick.Stop()
+			asked := 0
+			for {
+				select {
+				case <-done:
+					if asked == 0 {
+						t.Errorf("%s was never asked for %s", s.name, name)
+					}
+					return
+				case <-tick.C:
+				}
+				r, err := ask(s.addr, name+"."+mirrorZone, dns.TypeA)
+				if err != nil {
+					continue // a lost packet; that it answers at all is tested elsewhere
+				}
+				if asked++; len(r.Answer) == 0 {
+					t.Errorf("%s answers no address for %s: %v", s.name, name, r)
+					return
+				}
+			}
+		}()
+	}
+	return func() {
+		close(done)
+		for range w.sides() {
+			<-ended
+		}
+	}
+}
+
+func TestMirror(t *testing.T) {
+	t.Parallel()
+	w := newEverywhere(t)
+	w.start()
+	if z := w.zone(mirrorZone); z.State != "ok" {
+		t.Fatalf("the zone is %s: %q", z.State, z.Problems)
+	}
+	w.compareOwn(t)
+
+	w.checkPlan(t)
+	if r := w.run("plan", "--exit-code"); r.code != 3 {
+		t.Errorf("plan --exit-code before the push: %s; want exit 3", r)
+	}
+	for _, p := range w.pushes() {
+		if p.Error != "" || len(p.Left) > 0 || len(p.Unverified) > 0 || p.Applied == 0 {
+			t.Errorf("push to %s: %d applied, left %v, unverified %v: %s", p.Provider, p.Applied, p.Left, p.Unverified, p.Error)
+		}
+	}
+	w.inSync(t)
+	for _, s := range w.mirrors() {
+		w.served(s).compareAnswers(t, s.name, s.addr, mirrorZone, nil, nil)
+	}
+	w.compareFile(t)
+	w.loadFile(t)
+	w.checkForeign(t)
+	if t.Failed() {
+		t.FailNow()
+	}
+
+	stop := w.neverEmpty(t, "www")
+	w.flip(t)
+	stop()
+	w.checkForeign(t)
+	w.inSync(t)
+	w.stop()
+	if out := w.must("store", "check"); out != "OK\n" {
+		t.Errorf("store check says %q", out)
+	}
+}
+
+func (w *everywhere) compareOwn(t *testing.T) {
+	t.Helper()
+	own := side{"own", w.addr, true}
+	w.served(own).compareAnswers(t, own.name, own.addr, mirrorZone, nil, func(k rrset) bool { return k.rrtype == "SOA" })
+}
+
+// compareFile holds the mirror file against the zone: everything is there, and what was there before.
+func (w *everywhere) compareFile(t *testing.T) {
+	t.Helper()
+	got, want := w.file(t), w.served(side{name: "file", whole: true})
+	for _, k := range want.keys() {
+		if k.rrtype == "SOA" {
+			continue // its serial is the served one
+		}
+		if got, want := got.text(k), want.text(k); got != want {
+			t.Errorf("mirror file: %s %s (-got +want):\n%s", k.name, k.rrtype, cmp.Diff(got, want))
+		}
+	}
+	for _, k := range got.keys() {
+		if _, ok := want[k]; !ok && k != (rrset{"foreign." + mirrorZone, "A"}) && k != (rrset{"www." + mirrorZone, "TXT"}) {
+			t.Errorf("mirror file: %s %s is there and nobody wrote it", k.name, k.rrtype)
+		}
+	}
+}
+
+// loadFile has another name server load the mirror file: it is a backup only if one can.
+func (w *everywhere) loadFile(t *testing.T) {
+	t.Helper()
+	text, err := os.ReadFile(w.path("mirror/example.com.zone"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	nsd := startNSD(t, peerZone{mirrorZone, string(text)})
+	w.served(side{name: "file", whole: true}).compareAnswers(t, "NSD with the mirror file", nsd, mirrorZone, nil,
+		func(k rrset) bool { return k.rrtype == "SOA" })
+}
+
+// flip has targets die and come back, and looks at every side after each.
+func (w *everywhere) flip(t *testing.T) {
+	t.Helper()
+	w.answers(t, "www", at11, at12, at13)
+	w.answers(t, "api", at12)
+
+	t.Log("a target dies")
+	w.targets[at12].kill()
+	w.answers(t, "www", at11, at13)
+	w.answers(t, "api", at13)
+	w.hint(t, "127.0.0.11")
+	w.inSync(t)
+	z := w.zone(mirrorZone)
+	h := z.health(t, "www", "A")
+	if h.Outcome != "2 of 3 up" || h.FailOpen {
+		t.Errorf("www A: %q, fail open %v; want \"2 of 3 up\"", h.Outcome, h.FailOpen)
+	}
+	down := h.target(t, at12)
+	if want := "connection refused"; down.Served || !strings.Contains(down.Reason, want) {
+		t.Errorf("target %s: served %v, reason %q; want it left out because of %q", at12, down.Served, down.Reason, want)
+	}
+
+	t.Log("it comes back")
+	w.targets[at12].revive()
+	w.answers(t, "www", at11, at12, at13)
+	w.answers(t, "api", at12)
+	w.hint(t, "127.0.0.11,127.0.0.12")
+	w.inSync(t)
+
+	t.Log("the last one dies")
+	w.targets[at11].kill()
+	w.targets[at12].kill()
+	w.answers(t, "www", at13)
+	w.targets[at13].kill()
+	w.answers(t, "www", at11, at12, at13)
+	w.hint(t, "127.0.0.11,127.0.0.12")
+	w.inSync(t)
+	if h := w.zone(mirrorZone).health(t, "www", "A"); !h.FailOpen || h.Outcome != "none of 3 up: all are kept (all_down: all)" {
+		t.Errorf("www A with no target up: fail open %v, %q", h.FailOpen, h.Outcome)
+	}
+	if out := w.run("status").stdout; !strings.Contains(out, "www A: none of 3 up: all are kept (all_down: all)") || !strings.Contains(out, "connection refused") {
+		t.Errorf("status does not say why everything stays:\n%s", out)
+	}
+
+	t.Log("all come back")
+	for _, g := range w.targets {
+		g.revive()
+	}
+	eventually(t, "all targets are up", func() (bool, string) {
+		h := w.zone(mirrorZone).health(t, "www", "A")
+		return h.Outcome == "3 of 3 up", h.Outcome
+	})
+	w.answers(t, "www", at11, at12, at13)
+	w.answers(t, "api", at12)
+}
+
+// BIND in Knot's place: the same zone by UPDATE, and nothing to do afterwards.
+func TestMirrorBIND(t *testing.T) {
+	t.Parallel()
+	bind := startBIND(t, peerZone{mirrorZone, `
+@ 3600 IN SOA ns1.elsewhere.test. hostmaster.elsewhere.test. 1 3600 600 1209600 60
+@ 3600 IN NS ns1.elsewhere.test.
+foreign 300 IN A 203.0.113.7
+`})
+	n := newNode(t, fmt.Sprintf("providers:\n  bind: %s\nzone_defaults: {providers: [bind]}\n", rfc2136Config(bind)))
+	n.env = append(n.env, secrets...)
+	text, err := os.ReadFile("testdata/mirror/example.com.zone")
+	if err != nil {
+		t.Fatal(err)
+	}
+	n.write("zones/example.com.zone", string(text))
+	n.must("push")
+	if r := n.run("plan", "--exit-code"); r.code != 0 || !strings.Contains(r.stdout, "foreign 300 A 203.0.113.7  not ours, kept") {
+		t.Errorf("a second plan: %s", r)
+	}
+	want := parseRecords(t, mirrorZone, string(text))
+	want.compareAnswers(t, "BIND", bind, mirrorZone, nil, func(k rrset) bool {
+		return k.name == mirrorZone && (k.rrtype == "SOA" || k.rrtype == "NS")
+	})
+	if got := addresses(t, bind, "foreign."+mirrorZone); !slices.Equal(got, []string{"203.0.113.7"}) {
+		t.Errorf("foreign A is %v after the push", got)
+	}
+}
+
+func (z zoneReport) health(t testing.TB, name, rrtype string) healthReport {
+	t.Helper()
+	for _, h := range z.Health {
+		if h.Name == name && h.Type == rrtype {
+			return h
+		}
+	}
+	t.Fatalf("status says nothing of the health of %s %s: %+v", name, rrtype, z.Health)
+	return healthReport{}
+}
+
+func (h healthReport) target(t testing.TB, addr string) targetReport {
+	t.Helper()
+	for _, g := range h.Targets {
+		if g.Target == addr {
+			return g
+		}
+	}
+	t.Fatalf("no target %s in %+v", addr, h.Targets)
+	return targetReport{}
+}
