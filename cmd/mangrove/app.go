@@ -343,15 +343,16 @@ func (a *app) Forget(ctx context.Context, origin zones.Name) error {
 	if _, err := os.Stat(st.src.path); !errors.Is(err, fs.ErrNotExist) {
 		return hinted{fmt.Errorf("%s still has its file %s", origin, st.src.path), "remove the file first; forgetting is for zones whose file is gone"}
 	}
-	if err := a.sources.forget(ctx, origin); err != nil {
-		return fmt.Errorf("forget %s: %w", origin, err)
-	}
 	delete(a.zones, origin)
 	a.watchLocked()
 	if err := a.mirrorsLocked(); err != nil {
 		return err
 	}
+	// First out of what is served, so that nothing of it is journaled behind the store's forgetting.
 	a.live.Remove(origin)
+	if err := a.sources.forget(ctx, origin); err != nil {
+		return fmt.Errorf("%s is no longer served, but the store still has it and will serve it after a restart: %w", origin, err)
+	}
 	a.log.Info("zone forgotten", "zone", origin)
 	return nil
 }
