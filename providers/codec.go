@@ -21,6 +21,7 @@ type liveJSON struct {
 	Generation uint64       `json:"generation"`
 	Applied    []rrsetJSON  `json:"applied,omitempty"`
 	Pending    *intentJSON  `json:"pending,omitempty"`
+	Doubts     []doubtJSON  `json:"doubts,omitempty"`
 	Verified   verifiedJSON `json:"verified"`
 	Error      string       `json:"error,omitempty"`
 	ErrorAt    time.Time    `json:"error_at,omitzero"`
@@ -58,6 +59,11 @@ type intentChangeJSON struct {
 	Health bool      `json:"health,omitempty"`
 }
 
+type doubtJSON struct {
+	intentChangeJSON
+	Begun time.Time `json:"begun"`
+}
+
 // encodeLive returns the part of m that changes with every flip.
 func encodeLive(m *MirrorState) ([]byte, error) {
 	out := liveJSON{Version: codecVersion, Generation: m.Generation, Applied: encodeSets(m.Applied),
@@ -65,8 +71,11 @@ func encodeLive(m *MirrorState) ([]byte, error) {
 	if p := m.Pending; p != nil {
 		out.Pending = &intentJSON{Generation: p.Generation, Time: p.Time, Mode: p.Mode, Serial: p.Serial}
 		for _, c := range p.Changes {
-			out.Pending.Changes = append(out.Pending.Changes, intentChangeJSON{encodeSet(c.Key, c.New), encodeSet(c.Key, c.Record), c.Health})
+			out.Pending.Changes = append(out.Pending.Changes, encodeChange(c))
 		}
+	}
+	for _, k := range sorted(m.Doubts) {
+		out.Doubts = append(out.Doubts, doubtJSON{encodeChange(m.Doubts[k].Change), m.Doubts[k].Begun})
 	}
 	return json.Marshal(out)
 }
@@ -82,6 +91,10 @@ func encodeSets(m map[Key]RRset) []rrsetJSON {
 		out = append(out, encodeSet(k, m[k]))
 	}
 	return out
+}
+
+func encodeChange(c IntentChange) intentChangeJSON {
+	return intentChangeJSON{encodeSet(c.Key, c.New), encodeSet(c.Key, c.Record), c.Health}
 }
 
 func encodeSet(k Key, s RRset) rrsetJSON {
@@ -114,6 +127,13 @@ func decodeState(s Saved) (*MirrorState, error) {
 	if err := decodeSets(live.Applied, m.Applied); err != nil {
 		return nil, err
 	}
+	for _, d := range live.Doubts {
+		c, err := decodeChange(d.intentChangeJSON)
+		if err != nil {
+			return nil, err
+		}
+		m.Doubts[c.Key] = Doubt{c, d.Begun}
+	}
 	if live.Pending == nil {
 		return m, nil
 	}
@@ -134,18 +154,23 @@ func unmarshal(blob []byte, into any, version *int) error {
 
 func decodeIntent(in *intentJSON) (*Intent, error) {
 	out := &Intent{Generation: in.Generation, Time: in.Time, Mode: in.Mode, Serial: in.Serial}
-	for _, c := range in.Changes {
-		k, next, err := decodeSet(c.New)
+	for _, j := range in.Changes {
+		c, err := decodeChange(j)
 		if err != nil {
 			return nil, err
 		}
-		_, record, err := decodeSet(c.Record)
-		if err != nil {
-			return nil, err
-		}
-		out.Changes = append(out.Changes, IntentChange{k, next, record, c.Health})
+		out.Changes = append(out.Changes, c)
 	}
 	return out, nil
+}
+
+func decodeChange(j intentChangeJSON) (IntentChange, error) {
+	k, next, err := decodeSet(j.New)
+	if err != nil {
+		return IntentChange{}, err
+	}
+	_, record, err := decodeSet(j.Record)
+	return IntentChange{k, next, record, j.Health}, err
 }
 
 func decodeSets(in []rrsetJSON, into map[Key]RRset) error {

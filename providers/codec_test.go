@@ -19,6 +19,7 @@ func sampleState() *MirrorState {
 	m.Generation, m.Approved[k], m.Applied[k] = 7, s, s
 	m.Pending = &Intent{Generation: 7, Time: time.Unix(1, 0).UTC(), Mode: Health, Serial: 9,
 		Changes: []IntentChange{{Key: k, New: s, Record: s, Health: true}, {Key: k, New: gone, Record: gone}}}
+	m.Doubts[k] = Doubt{m.Pending.Changes[0], time.Unix(4, 0).UTC()}
 	m.Verified, m.Error, m.ErrorAt = Verified{time.Unix(2, 0).UTC(), 8}, "what", time.Unix(3, 0).UTC()
 	return m
 }

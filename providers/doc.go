@@ -14,15 +14,16 @@
 //
 //   - A provider that can't be read whole is not touched. An error is never "empty", a missing zone is never "delete".
 //   - The apex SOA and NS, DNSSEC records, and everything that is not ours stay as they are. An RRset is ours when the
-//     zone declares it now, or when we wrote it there and have not deleted it since (MirrorState.Approved). What is not
-//     ours is listed in every plan. Data that stood at a declared name and type before us needs leave to go (G5).
+//     zone declares it now, or when we wrote it there, have not deleted it since, and a value of ours is still in it
+//     (MirrorState.Approved). What is not ours is listed in every plan. Data that stood at a declared name and type before us needs leave to go (G5).
 //   - An automatic change never empties an RRset and never creates a name.
 //   - What a provider can't hold, or holds differently, is in the plan: never silently lost, never a reason to hold up the rest.
 //   - A write is made under a generation that is durable before the first call; another controller's write in between makes
 //     ours fail with ErrFenced. Each change carries what was seen before it, and a Driver does nothing where that has changed.
 //   - What a call returns is never believed. What is read afterwards is.
 //   - The newest wish wins: one that was overtaken while it waited is never written.
-//   - Killed at any point and started again, the engine ends where it would have: pending writes are settled by reading.
+//   - Killed at any point and started again, the engine ends where it would have: pending writes are settled by reading, and
+//     a reading that may be older than a write never makes us forget what we wrote (MirrorState.Doubts).
 //
 // # Edits and health
 //

@@ -61,7 +61,13 @@ func (s *session) save() error {
 
 // settle takes over what the provider was seen to hold.
 func (s *session) settle(k Key, r settle) {
+	s.doubtNoMore(k)
 	old, had := s.state.Applied[k]
+	if approved, ours := s.state.Approved[k]; ours && r.released() {
+		// A reading that is older than our write can show it gone when it is not. If it comes back as it was, it is ours.
+		applied, _ := s.state.applied(k)
+		s.state.Doubts[k] = Doubt{IntentChange{Key: k, New: applied, Record: approved}, s.opt.Now()}
+	}
 	base := s.state.settle(k, r)
 	s.base = s.base || base
 	now, has := s.state.Applied[k]
@@ -84,20 +90,37 @@ func (s *session) read(ctx context.Context) (*Snapshot, error) {
 	return snap, nil
 }
 
-// resolve settles a write whose outcome we never saw: what is there now is its outcome.
+// resolve settles a write whose outcome we never saw: what is there now is its outcome. What is not there is kept in
+// doubt for a while: the reading may be older than the write.
 func (s *session) resolve(snap *Snapshot) {
-	p := s.state.Pending
-	if p == nil {
+	st := s.state
+	if p := st.Pending; p != nil {
+		for _, c := range p.Changes {
+			st.Doubts[c.Key] = Doubt{c, p.Time}
+		}
+		st.Pending, s.dirty = nil, true
+	}
+	if len(st.Doubts) == 0 {
 		return
 	}
 	held := snap.index()
-	for _, c := range p.Changes {
-		if Equal(held[c.Key], c.New) {
-			s.settle(c.Key, c.settle())
-			s.found = append(s.found, Change{Name: c.Key.Name, Type: c.Key.Type, New: c.New, Health: c.Health})
+	for _, k := range sorted(st.Doubts) {
+		d := st.Doubts[k]
+		switch {
+		case Equal(held[k], d.Change.New):
+			s.settle(k, d.Change.settle())
+			s.found = append(s.found, Change{Name: k.Name, Type: k.Type, New: d.Change.New, Health: d.Change.Health})
+		case s.opt.Now().Sub(d.Begun) >= doubtHolds:
+			s.doubtNoMore(k)
 		}
 	}
-	s.state.Pending, s.dirty = nil, true
+}
+
+func (s *session) doubtNoMore(k Key) {
+	if _, ok := s.state.Doubts[k]; ok {
+		delete(s.state.Doubts, k)
+		s.dirty = true
+	}
 }
 
 func (c IntentChange) settle() settle {
@@ -166,6 +189,7 @@ func (s *session) intend(plan *Plan) error {
 			ic.Record = r.held
 		}
 		in.Changes = append(in.Changes, ic)
+		s.doubtNoMore(ic.Key) // the new write says what becomes of it
 	}
 	s.state.Pending = in
 	return s.save()

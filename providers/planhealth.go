@@ -16,8 +16,8 @@ func (p *planner) health(k Key) {
 		p.lose(k, "refused by the provider: "+why)
 		ours = false
 	}
-	if !ours || !isHeld || k.Type == dns.TypeSOA {
-		if isHeld && ours {
+	if !ours || !isHeld || !p.ours(k) || k.Type == dns.TypeSOA {
+		if isHeld && ours && p.ours(k) {
 			p.plan.Counts.Same += len(held.Data)
 		}
 		return

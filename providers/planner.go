@@ -123,11 +123,31 @@ func (p *planner) declared(k Key) bool {
 	return s || l
 }
 
+// ours says whether k is ours at the provider: declared now, or written by us before and, of that, at least a value still
+// there. What someone else has put in the place of what we no longer declare is theirs.
+func (p *planner) ours(k Key) bool {
+	if p.declared(k) {
+		return true
+	}
+	approved, ok := p.state.Approved[k]
+	if !ok {
+		return false
+	}
+	applied, _ := p.state.applied(k)
+	a, b := valuesOf(approved), valuesOf(applied)
+	for _, v := range valuesOf(p.held[k]).canon {
+		if a.has(v) || b.has(v) {
+			return true
+		}
+	}
+	return false
+}
+
 // full plans one RRset from whatever is held to what is served.
 func (p *planner) full(k Key) {
 	held, isHeld := p.held[k]
 	set, isServed := p.served[k]
-	if p.declared(k) || p.state.owns(k) {
+	if p.ours(k) {
 		p.weigh(held, isHeld)
 	}
 	if why, refused := p.in.Refused[k]; refused {
@@ -143,13 +163,11 @@ func (p *planner) full(k Key) {
 		} else {
 			p.plan.Counts.Same += len(held.Data)
 		}
-	case !isHeld && !p.declared(k):
-		p.plan.records[k] = settle{} // ours once, gone at both ends
-	case !isHeld:
+	case !isHeld: // nothing to do; it stays ours, for what was read may be older than our last write
 	case p.declared(k):
 		p.note(k, "nothing of it is served now; what the provider holds stays")
 		p.plan.Counts.Same += len(held.Data)
-	case p.state.owns(k):
+	case p.ours(k):
 		p.change(k, held, RRset{})
 	}
 }
@@ -301,7 +319,7 @@ func (p *planner) conflicts() {
 				continue
 			}
 			p.tally.swapped = appendNew(p.tally.swapped, c.Name.Relative(p.in.Zone))
-			if ok, _ := mirrored(k, p.in.Zone, p.proj.whole); ok && !p.declared(k) && !p.state.owns(k) && !p.drop[k] {
+			if ok, _ := mirrored(k, p.in.Zone, p.proj.whole); ok && !p.ours(k) && !p.drop[k] {
 				p.drop[k] = true
 				p.change(k, p.held[k], RRset{})
 			}
@@ -375,7 +393,7 @@ func soaSerial(s zones.RRset) uint32 {
 // foreign lists what is there and not ours.
 func (p *planner) foreign() {
 	for _, k := range sorted(p.held) {
-		if ok, _ := mirrored(k, p.in.Zone, p.proj.whole); !ok || p.declared(k) || p.state.owns(k) || p.drop[k] {
+		if ok, _ := mirrored(k, p.in.Zone, p.proj.whole); !ok || p.ours(k) || p.drop[k] {
 			continue
 		}
 		s := p.held[k]

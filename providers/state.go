@@ -40,6 +40,10 @@ type MirrorState struct {
 	Applied map[Key]RRset
 	// Pending is the write that was begun and whose outcome was not yet seen.
 	Pending *Intent
+	// Doubts are changes that were begun and not seen to be done when their outcome was looked for, and RRsets that we saw
+	// gone after we deleted them. A provider may show things late: what then appears is still our own work. They are
+	// forgotten after an hour.
+	Doubts map[Key]Doubt
 	// Verified is when all of it was last seen at the provider (and its name servers, where they can be asked), and the served serial.
 	Verified Verified
 	// Error is the last error in words, "" once it is over.
@@ -70,9 +74,17 @@ type IntentChange struct {
 	Health bool  // Approved stays as it is
 }
 
+// Doubt is a change whose outcome was not seen, and when it was begun.
+type Doubt struct {
+	Change IntentChange
+	Begun  time.Time
+}
+
+const doubtHolds = time.Hour
+
 // NewMirrorState returns the state of a mirror that was never written to.
 func NewMirrorState() *MirrorState {
-	return &MirrorState{Approved: make(map[Key]RRset), Applied: make(map[Key]RRset)}
+	return &MirrorState{Approved: make(map[Key]RRset), Applied: make(map[Key]RRset), Doubts: make(map[Key]Doubt)}
 }
 
 // owns says whether we have ever written k there, and not deleted it since.
@@ -87,9 +99,12 @@ func (m *MirrorState) applied(k Key) (RRset, bool) {
 	return s, ok
 }
 
+// released says that an RRset is gone and no longer ours.
+func (s settle) released() bool { return s.held.IsZero() && s.approve.IsZero() && !s.health }
+
 // settle takes over that the provider holds s for k. It says whether Approved changed.
 func (m *MirrorState) settle(k Key, s settle) (base bool) {
-	if s.held.IsZero() && s.approve.IsZero() && !s.health {
+	if s.released() {
 		base = m.owns(k)
 		delete(m.Approved, k)
 		delete(m.Applied, k)
