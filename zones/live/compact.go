@@ -39,8 +39,11 @@ func (p *Publisher) compactZone(z *state) error {
 	if old == nil || !old.NeedsCompaction() {
 		return nil
 	}
-	c := old.Compact()
+	return p.replaceCompact(z, old, old.Compact())
+}
 
+// replaceCompact puts c, which is old made compact, into its place, with what was changed since.
+func (p *Publisher) replaceCompact(z *state, old, c *zones.Zone) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if z.served == nil {

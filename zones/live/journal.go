@@ -209,8 +209,9 @@ func (p *Publisher) settleLocked() {
 			p.opts.Log.Error("set serial", "zone", z.origin, "err", err)
 			continue
 		}
-		p.servedLocked(z, served, serial, true, nil)
-		z.reasons = z.pending.list()
+		// It remains the version that its publisher knows by its generation: only the serial is new.
+		z.served, z.serial, z.unreserved = served, serial, false
+		p.extendLocked(z)
 		swap = append(swap, served)
 		p.opts.Log.Info("new content has a serial of its own again", "zone", z.origin, "serial", serial)
 	}

@@ -175,8 +175,8 @@ type Version struct {
 	Zone    *zones.Zone // its SOA has Serial
 	Serial  uint32
 	Durable bool // in the journal: transfers and providers may have it
-	// Generation rises with every version of the zone. After a crash, those of versions that were not durable may be given
-	// again; those of durable ones never.
+	// Generation rises with every version of the zone; one that was unreserved keeps it when it gets its serial. After a
+	// crash, those of versions that were not durable may be given again; those of durable ones never.
 	Generation uint64
 	Since      time.Time
 	Reasons    []string

@@ -50,6 +50,7 @@ func TestNext(t *testing.T) {
 		{"no room behind it", 10, 10, 1<<31 + 9, 11},
 		{"as far as may be", 10, 10, 1<<31 + 9 - slack, 1<<31 + 9 - slack},
 		{"one too far", 10, 10, 1<<31 + 10 - slack, 11},
+		{"no room for what is journaled", 4 * slack, 10, 1<<31 + 9, 4*slack + 1},
 		{"too far from what is journaled", 300, 10, 1<<31 + 9, 301},
 	} {
 		got := next(c.cur, c.journaled, c.file)
