@@ -219,15 +219,21 @@ func (p *Publisher) Durable(origin zones.Name) (Version, bool) {
 	return Version{Zone: j.zone, Serial: j.serial, Durable: true, Generation: j.generation, Since: j.since, Reasons: slices.Clone(j.reasons)}, true
 }
 
-// WaitDurable waits until the version of a zone with this serial, or a newer one, is in the journal. ErrNotServed says that
-// the zone is not served, ErrStopped that nothing more will be journaled.
+// WaitDurable waits until the version of a zone with this serial, or a newer one, is in the journal. Where the serial is
+// that of unreserved content, it waits for that content, whatever serial it gets. ErrNotServed says that the
+// zone is not served, ErrStopped that nothing more will be journaled.
 func (p *Publisher) WaitDurable(ctx context.Context, origin zones.Name, serial uint32) error {
+	var generation uint64 // of the unreserved content; 0: there is none
 	return p.await(ctx, func() (bool, error) {
 		z := p.zones[origin]
-		switch {
-		case z == nil || z.served == nil:
+		if z == nil || z.served == nil {
 			return false, fmt.Errorf("%s: %w", origin, ErrNotServed)
-		case z.journaled.zone != nil && !newer(serial, z.journaled.serial) && !(z.unreserved && z.serial == serial):
+		}
+		if generation == 0 && z.unreserved && z.serial == serial {
+			generation = z.generation
+		}
+		switch {
+		case z.journaled.zone != nil && z.journaled.generation >= generation && !newer(serial, z.journaled.serial):
 			return true, nil
 		case p.stopped && !p.running:
 			return false, fmt.Errorf("%s: %w", origin, ErrStopped)
