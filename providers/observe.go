@@ -8,8 +8,8 @@ import (
 	"github.com/mangrove-dns/mangrove/zones"
 )
 
-// observe notes what a reading showed.
-func (w *worker) observe(snap *Snapshot, full *Plan, waiting bool) {
+// observe notes what a reading showed, with nothing left to be applied by itself.
+func (w *worker) observe(snap *Snapshot, full *Plan) {
 	var refused []Loss
 	for _, k := range sorted(w.refused) {
 		refused = append(refused, Loss{k.Name.Relative(w.key.zone), zones.TypeString(k.Type), w.refused[k].text})
@@ -17,11 +17,18 @@ func (w *worker) observe(snap *Snapshot, full *Plan, waiting bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	o := &w.seen
-	o.readAt, o.readFailed, o.full, o.waiting, o.refused = snap.Time, false, full, waiting, refused
+	o.readAt, o.readFailed, o.full, o.waiting, o.refused = snap.Time, false, full, false, refused
 	o.verified, o.generation = w.session.state.Verified, w.session.state.Generation
 	if o.readAt.IsZero() {
 		o.readAt = w.opt.Now()
 	}
+}
+
+// behind notes that something is to be applied and not done yet.
+func (w *worker) behind() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.seen.readFailed, w.seen.waiting = false, true
 }
 
 // checkVerified notes that everything is there, once the name servers say so too.

@@ -1,9 +1,11 @@
 package providers_test
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -239,6 +241,17 @@ func TestPlan(t *testing.T) {
   lost www LOC: cannot be held: type LOC
   note www A: TTL 300 becomes 600
 1 added, 0 removed, 0 changed, 0 as they are, 0 not ours`},
+		{"what makes place for something that can't be written stays", scene{loaded: "www DNAME x.example.net.\nwww2 CNAME x.example.net.",
+			approved: "www A 192.0.2.1\nwww2 A 192.0.2.1", held: "www A 192.0.2.1\nwww2 A 192.0.2.1", fake: &providertest.Fake{CannotHold: []uint16{dns.TypeCNAME}}}, `
+- www 300 A 192.0.2.1 [edited]
++ www 300 DNAME x.example.net. [edited]
+  lost www2 CNAME: cannot be held: type CNAME
+  note www2 A: kept: what takes its place can't be written, and the name would have nothing
+1 added, 1 removed, 0 changed, 1 as they are, 0 not ours`},
+		{"an overlay for a name that is not there", scene{loaded: "www A 192.0.2.1", approved: "-", held: "www A 192.0.2.1",
+			overlay: map[string]map[string]string{"wwww": {"proxied": "true"}}}, `
+  note wwww : the overlay is for a name that the zone does not have
+0 added, 0 removed, 0 changed, 1 as they are, 0 not ours`},
 		{"attributes of the overlay", scene{loaded: "www A 192.0.2.1", approved: "-", held: "www A 192.0.2.1",
 			overlay: map[string]map[string]string{"www": {"proxied": "true"}}, attrs: map[string]map[string]string{"www A": {"proxied": "false", "comment": "x"}}}, `
 ~ www 300 A 192.0.2.1 {proxied false -> true} [drift] drift: not set by us
@@ -382,5 +395,81 @@ func TestBlockedErrorNamesAllGuards(t *testing.T) {
 	}
 	if ids, pass := blocked.IDs(); !pass || strings.Join(ids, " ") != "G1 G2" {
 		t.Errorf("IDs %v %v, want [G1 G2] true", ids, pass)
+	}
+}
+
+// TestPlanJSON: the shape that programs read. Fields are added, never renamed.
+func TestPlanJSON(t *testing.T) {
+	in := scene{loaded: "www 60 A 192.0.2.1", approved: "www 300 A 192.0.2.1\nwww 300 A 192.0.2.2", held: "www 300 A 192.0.2.1\nwww 300 A 192.0.2.2\nx A 192.0.2.9"}.input()
+	got, err := json.MarshalIndent(providers.MakePlan(in), "", " ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `{
+ "provider": "fake",
+ "zone": "example.org.",
+ "mode": "full",
+ "serial": 1,
+ "made": "0001-01-01T00:00:00Z",
+ "hash": "HASH",
+ "changes": [
+  {
+   "op": "-",
+   "name": "www",
+   "ttl": 300,
+   "type": "A",
+   "text": "192.0.2.2",
+   "why": "edited"
+  },
+  {
+   "op": "~",
+   "name": "www",
+   "ttl": 60,
+   "old_ttl": 300,
+   "type": "A",
+   "text": "192.0.2.1",
+   "why": "edited"
+  }
+ ],
+ "counts": {
+  "added": 0,
+  "removed": 1,
+  "changed": 1,
+  "same": 0,
+  "foreign": 1
+ },
+ "foreign": [
+  {
+   "name": "x",
+   "ttl": 300,
+   "type": "A",
+   "text": "192.0.2.9"
+  }
+ ],
+ "losses": [],
+ "notes": [],
+ "guards": []
+}`
+	text := regexp.MustCompile(`"hash": "[0-9a-f]{16}"`).ReplaceAllString(string(got), `"hash": "HASH"`)
+	if diff := cmp.Diff(want, text); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
+func BenchmarkPlan(b *testing.B) {
+	var text strings.Builder
+	for i := range 10000 {
+		fmt.Fprintf(&text, "n%d 60 A 192.0.2.%d\nn%d 60 A 198.51.100.%d\n", i, i%250+1, i, i%250+1)
+	}
+	in := scene{loaded: text.String(), served: strings.Replace(text.String(), "n77 60 A 192.0.2.78\n", "", 1), approved: "-", held: text.String()}.input()
+	for _, mode := range []providers.Mode{providers.Full, providers.Health} {
+		in.Mode = mode
+		b.Run(mode.String(), func(b *testing.B) {
+			for b.Loop() {
+				if p := providers.MakePlan(in); len(p.Changes()) != 1 {
+					b.Fatalf("%d changes", len(p.Changes()))
+				}
+			}
+		})
 	}
 }

@@ -43,6 +43,9 @@ func (p *planner) healthWant(k Key, held, approved RRset) (RRset, bool) {
 	if !ok {
 		return RRset{}, false
 	}
+	if SameData(held.RRset, want.RRset) {
+		return RRset{}, false
+	}
 	applied, _ := p.state.applied(k)
 	h, w, a := valuesOf(held), valuesOf(want), valuesOf(applied)
 	dead := p.deadValues(k, h, w, a, valuesOf(approved))

@@ -3,6 +3,7 @@ package providers
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/miekg/dns"
 
@@ -42,6 +43,7 @@ type planner struct {
 	dead   map[string]bool      // names deleted, for the tally
 	drop   map[Key]bool         // foreign RRsets that stand in the way of a CNAME, or the reverse
 	owners map[zones.Name][]Key // of held
+	order  []Key                // of served, canonical
 }
 
 func newPlanner(in Input) *planner {
@@ -82,6 +84,7 @@ func (p *planner) project() {
 	p.plan.Serial = p.in.Served.Serial()
 	for k, s := range p.proj.rrsets(p.in.Served) {
 		p.served[k] = s
+		p.order = append(p.order, k)
 	}
 	for s := range p.in.Served.At(p.in.Zone) {
 		if _, note := mirrored(Key{s.Name, s.Type}, p.in.Zone, p.proj.whole); note != "" {
@@ -91,29 +94,43 @@ func (p *planner) project() {
 	for k, s := range p.proj.rrsets(p.in.Loaded) {
 		p.loaded[k] = s
 	}
-	p.tally.noRecords = !slices.ContainsFunc(sorted(p.served), func(k Key) bool {
-		return k.Name != p.in.Zone || k.Type != dns.TypeSOA && k.Type != dns.TypeNS
-	})
+	for name := range p.in.Overlay {
+		if !p.in.Served.Exists(name) {
+			p.plan.Notes = append(p.plan.Notes, Note{Name: name.Relative(p.in.Zone), Text: "the overlay is for a name that the zone does not have"})
+		}
+	}
+	slices.SortFunc(p.plan.Notes, func(a, b Note) int { return strings.Compare(a.Name, b.Name) })
+	p.tally.noRecords = true
+	for _, k := range p.order {
+		p.tally.noRecords = p.tally.noRecords && k.Name == p.in.Zone && (k.Type == dns.TypeSOA || k.Type == dns.TypeNS)
+	}
 }
 
 // keys returns every RRset that can be ours: declared, held or owned, in canonical order.
 func (p *planner) keys() []Key {
-	all := make(map[Key]bool)
-	for k := range p.served {
-		all[k] = true
+	rest := make(map[Key]bool)
+	add := func(k Key) {
+		if _, known := p.served[k]; !known {
+			rest[k] = true
+		}
 	}
 	for k := range p.loaded {
-		all[k] = true
+		add(k)
 	}
 	for k := range p.held {
 		if ok, _ := mirrored(k, p.in.Zone, p.proj.whole); ok {
-			all[k] = true
+			add(k)
 		}
 	}
 	for k := range p.state.Approved {
-		all[k] = true
+		add(k)
 	}
-	return sorted(all)
+	if len(rest) == 0 {
+		return p.order // as a rule; a large zone is not sorted for nothing
+	}
+	all := append(slices.Clone(p.order), sorted(rest)...)
+	slices.SortFunc(all, Key.compare)
+	return all
 }
 
 // declared says whether the zone has k now, withdrawn as a whole or not.
@@ -167,9 +184,31 @@ func (p *planner) full(k Key) {
 	case p.declared(k):
 		p.note(k, "nothing of it is served now; what the provider holds stays")
 		p.plan.Counts.Same += len(held.Data)
+	case p.ours(k) && p.in.Served != nil && p.replacementLost(k):
+		p.note(k, "kept: what takes its place can't be written, and the name would have nothing")
+		p.plan.Counts.Same += len(held.Data)
 	case p.ours(k):
 		p.change(k, held, RRset{})
 	}
+}
+
+// replacementLost says whether k makes place for a CNAME, or a CNAME for others, that then can't be written.
+func (p *planner) replacementLost(k Key) bool {
+	lost := false
+	for s := range p.in.Served.At(k.Name) {
+		o := Key{s.Name, s.Type}
+		if _, goes := p.served[o]; !goes || (o.Type == dns.TypeCNAME) == (k.Type == dns.TypeCNAME) {
+			continue
+		}
+		_, refused := p.in.Refused[o]
+		_, taken := p.opaque[o]
+		_, _, err := p.proj.held(s, p.held[o].Attrs)
+		if !refused && !taken && err == nil {
+			return false
+		}
+		lost = true
+	}
+	return lost
 }
 
 // weigh adds what is ours and held to the totals that the limits are a part of.
@@ -300,6 +339,9 @@ func (p *planner) approve(k Key, want RRset) RRset {
 	if !ok {
 		return want // served only: what is served is what is wanted
 	}
+	if served, ok := p.served[k]; ok && len(p.held[k].Attrs) == 0 && set.Equal(served) {
+		return want // the same, as a rule
+	}
 	held, _, err := p.proj.held(set, nil)
 	if err != nil {
 		return want
@@ -392,10 +434,13 @@ func soaSerial(s zones.RRset) uint32 {
 
 // foreign lists what is there and not ours.
 func (p *planner) foreign() {
-	for _, k := range sorted(p.held) {
-		if ok, _ := mirrored(k, p.in.Zone, p.proj.whole); !ok || p.ours(k) || p.drop[k] {
-			continue
+	theirs := make(map[Key]bool)
+	for k := range p.held {
+		if ok, _ := mirrored(k, p.in.Zone, p.proj.whole); ok && !p.ours(k) && !p.drop[k] {
+			theirs[k] = true
 		}
+	}
+	for _, k := range sorted(theirs) {
 		s := p.held[k]
 		for i := range s.Data {
 			p.plan.Foreign = append(p.plan.Foreign, Record{k.Name.Relative(p.in.Zone), s.TTL, zones.TypeString(k.Type), s.Text(i)})

@@ -200,7 +200,7 @@ func (w *worker) pushOnce(ctx context.Context, plan *Plan, snap *Snapshot, res *
 // approve takes over what is as it is to be, and keeps it.
 func (w *worker) approve(snap *Snapshot, plan *Plan) error {
 	w.session.settleAll(plan)
-	w.observe(snap, plan, false)
+	w.observe(snap, plan)
 	w.checkVerified(plan)
 	return w.keep()
 }

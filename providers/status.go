@@ -113,10 +113,10 @@ func (o *observed) judge(edits Edits, unverified, diverged bool) Phase {
 	switch {
 	case o.readFailed:
 		return Unreachable
-	case o.full == nil:
-		return Starting
 	case o.waiting:
 		return Behind
+	case o.full == nil:
+		return Starting
 	case edits == Auto && len(o.full.Blocked()) > 0:
 		return Blocked
 	case diverged:

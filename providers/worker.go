@@ -243,28 +243,40 @@ func again(err error) bool {
 	return errors.Is(err, errSuperseded) || errors.Is(err, ErrConflict) || errors.As(err, &change)
 }
 
-// automatic returns what is to be applied by itself now. It notes what a full plan says.
+// automatic returns what is to be applied by itself now. Once nothing is, it notes what a full plan says: a withdrawal does
+// not wait for that.
 func (w *worker) automatic(snap *Snapshot, d *Desired) *Plan {
 	w.verifier.compare(snap)
 	if len(w.session.found) > 0 {
 		w.verifier.expect(w.session.mirror.Driver, w.session.found, snap)
 		w.session.found = nil
 	}
-	full := MakePlan(w.input(snap, d, Full, nil))
-	plan := full
-	if w.session.mirror.Edits == PlanOnly || len(full.Blocked()) > 0 {
+	var plan, full *Plan
+	if w.session.mirror.Edits == Auto {
+		full = MakePlan(w.input(snap, d, Full, nil))
+		if len(full.Blocked()) == 0 {
+			plan = full
+			w.session.settleAll(full)
+		}
+	}
+	if plan == nil {
 		plan = MakePlan(w.input(snap, d, Health, nil))
+		if len(plan.Blocked()) > 0 {
+			plan = &Plan{}
+		}
+	}
+	if !plan.Empty() {
+		w.behind()
+		return plan
+	}
+	if full == nil {
+		full = MakePlan(w.input(snap, d, Full, nil))
+	}
+	if plan != full {
 		w.session.adopt(full)
-	} else {
-		w.session.settleAll(full)
 	}
-	if len(plan.Blocked()) > 0 {
-		plan = &Plan{}
-	}
-	w.observe(snap, full, !plan.Empty())
-	if plan.Empty() {
-		w.checkVerified(full)
-	}
+	w.observe(snap, full)
+	w.checkVerified(full)
 	return plan
 }
 
