@@ -292,7 +292,7 @@ func (m *maker) extra() []Name {
 
 // TestAgainstReference makes zones and chains of versions of them, and compares all that they say with the reference.
 func TestAgainstReference(t *testing.T) {
-	runs := uint64(200)
+	runs := uint64(120)
 	if testing.Short() {
 		runs = 30
 	}
