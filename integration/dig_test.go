@@ -21,7 +21,11 @@ func query(name string, qtype uint16) *dns.Msg {
 
 // exchange asks once, by UDP or TCP.
 func exchange(addr, network string, q *dns.Msg) (*dns.Msg, error) {
-	c := &dns.Client{Net: network, Timeout: 5 * time.Second, UDPSize: 1232}
+	return exchangeWithin(5*time.Second, addr, network, q)
+}
+
+func exchangeWithin(limit time.Duration, addr, network string, q *dns.Msg) (*dns.Msg, error) {
+	c := &dns.Client{Net: network, Timeout: limit, UDPSize: 1232}
 	r, _, err := c.Exchange(q, addr)
 	return r, err
 }

@@ -192,13 +192,14 @@ func (w *everywhere) hint(t *testing.T, want string) {
 	}
 }
 
-// inSync waits until all mirrors say that they are, and a plan finds nothing to do.
+// inSync waits until all mirrors say that they are, with what is served now, and a plan finds nothing to do.
 func (w *everywhere) inSync(t *testing.T) {
 	t.Helper()
 	eventually(t, "all mirrors are in sync", func() (bool, string) {
-		for _, m := range w.zone(mirrorZone).Mirrors {
-			if m.Phase != providers.InSync {
-				return false, fmt.Sprintf("%s is %s: %s %v", m.Provider, m.Phase, m.Error, m.Unverified)
+		z := w.zone(mirrorZone)
+		for _, m := range z.Mirrors {
+			if m.Phase != providers.InSync || m.VerifiedSerial != z.Serial {
+				return false, fmt.Sprintf("%s is %s, serial %d of %d verified: %s %v", m.Provider, m.Phase, m.VerifiedSerial, z.Serial, m.Error, m.Unverified)
 			}
 		}
 		return true, ""

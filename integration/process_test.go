@@ -24,6 +24,8 @@ type process struct {
 	log  *transcript
 	done chan struct{} // closed when it has ended
 	err  error         // of Wait; valid once done is closed
+	// silent keeps what it wrote out of the report of a failed test.
+	silent bool
 }
 
 // startProcess starts a program, and ends it with the test; what it wrote is shown where the test failed.
@@ -53,7 +55,7 @@ func startProcess(t testing.TB, name string, env []string, path string, args ...
 				<-p.done
 			}
 		}
-		if t.Failed() {
+		if t.Failed() && !p.silent {
 			t.Logf("what %s (pid %d) wrote:\n%s", name, p.cmd.Process.Pid, p.log)
 		}
 	})

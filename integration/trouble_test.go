@@ -62,13 +62,15 @@ func answer(t *testing.T, who, addr, name string, want ...string) {
 	})
 }
 
-// phase waits until a mirror is in a phase.
+// phase waits until a mirror is in a phase; in sync means with what is served now.
 func (p *pair) phase(t *testing.T, provider string, want providers.Phase) providers.Status {
 	t.Helper()
 	var m providers.Status
 	eventually(t, fmt.Sprintf("%s is %s", provider, want), func() (bool, string) {
-		m = p.mirror(mirrorZone, provider)
-		return m.Phase == want, fmt.Sprintf("%s: %s %v", m.Phase, m.Error, m.Guards)
+		z := p.zone(mirrorZone)
+		m = z.mirror(t, provider)
+		why := fmt.Sprintf("%s, serial %d of %d verified: %s %v", m.Phase, m.VerifiedSerial, z.Serial, m.Error, m.Guards)
+		return m.Phase == want && (want != providers.InSync || m.VerifiedSerial == z.Serial), why
 	})
 	return m
 }
@@ -332,7 +334,7 @@ func TestDelays(t *testing.T) {
 			n.start()
 			eventually(t, "the mirror is in sync and the targets are up", func() (bool, string) {
 				h := n.zone(mirrorZone).health(t, "www", "A")
-				return h.Outcome == "3 of 3 up" && n.mirror(mirrorZone, "cf").Phase == providers.InSync, h.Outcome
+				return h.Outcome == "3 of 3 up" && n.zone(mirrorZone).mirror(t, "cf").Phase == providers.InSync, h.Outcome
 			})
 			cf.ResetRequests()
 			died := time.Now()

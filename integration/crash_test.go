@@ -1,0 +1,354 @@
+package integration
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/miekg/dns"
+
+	"github.com/mangrove-dns/mangrove/integration/emulator/cloudflare"
+	"github.com/mangrove-dns/mangrove/integration/emulator/route53"
+	"github.com/mangrove-dns/mangrove/providers"
+)
+
+// kill ends the daemon as the power does. What it wrote is of no interest any more.
+func (n *node) kill() {
+	n.t.Helper()
+	n.daemon.signal(syscall.SIGKILL)
+	<-n.daemon.done
+	n.daemon.silent = true
+}
+
+// storm is what goes on around a daemon that is killed again and again: edits, targets that die and return, providers that
+// fail. It is the plain model of what the zone is to be.
+type storm struct {
+	*pair
+	rand *rand.Rand
+
+	edit  int  // number of the edit that is in the file
+	extra bool // whether the file has a fourth address for www
+	alive [4]bool
+
+	addr atomic.Pointer[string] // where the daemon answers
+}
+
+var stormIPs = [4]string{at11, at12, at13, at14}
+
+func newStorm(t *testing.T, seed uint64) *storm {
+	t.Helper()
+	s := &storm{pair: newPair(t, "edits: auto\n"), rand: rand.New(rand.NewPCG(seed, 0)), alive: [4]bool{true, true, true, true}}
+	config, err := os.ReadFile(s.path("mangrove.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.write("mangrove.yaml", strings.Replace(string(config), "providers:\n", "providers:\n  file: {type: zonefile, directory: mirror}\n", 1))
+	s.write("zones/example.com.yaml", "providers: [cf, aws, file]\nedits: auto\nhealth: {www: web}\n")
+	s.write("zones/example.com.zone", s.text())
+	return s
+}
+
+// text is the zone file. Names beside those that change keep it large enough for no guard to take an edit for a mistake.
+func (s *storm) text() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "$TTL 60\n@ IN SOA ns1 hostmaster %d 3600 600 1209600 60\n@ IN NS ns1\nns1 IN A 192.0.2.53\n", 100+s.edit)
+	fmt.Fprintf(&b, "seq IN TXT \"%d\"\n", s.edit)
+	for i, ip := range stormIPs {
+		if i < 3 || s.extra {
+			fmt.Fprintf(&b, "www IN A %s\n", ip)
+		}
+	}
+	for i := range 40 {
+		fmt.Fprintf(&b, "host%d IN A 192.0.2.%d\n", i, i+1)
+	}
+	return b.String()
+}
+
+// www is what is to be answered for www: what the file says, less the dead; all of it where all are dead.
+func (s *storm) www() []string {
+	var all, up []string
+	for i, ip := range stormIPs {
+		if i < 3 || s.extra {
+			all = append(all, ip)
+			if s.alive[i] {
+				up = append(up, ip)
+			}
+		}
+	}
+	if len(up) == 0 {
+		return all
+	}
+	return up
+}
+
+// step does one thing that a daemon has to cope with.
+func (s *storm) step() {
+	switch i := s.rand.IntN(4); s.rand.IntN(8) {
+	case 0, 1, 2:
+		s.edit++
+		s.extra = s.rand.IntN(3) == 0
+		s.write("zones/example.com.zone", s.text())
+	case 3, 4, 5:
+		if s.alive[i] = !s.alive[i]; s.alive[i] {
+			s.targets[i].revive()
+		} else {
+			s.targets[i].kill()
+		}
+	case 6:
+		s.cf.Inject(cloudflare.Fault{Kind: cloudflare.FaultKind(s.rand.IntN(7)), RetryAfter: time.Second})
+	case 7:
+		effects := []route53.Effect{route53.Throttle, route53.InternalError, route53.Reset, route53.ApplyThenError, route53.ApplyThenReset}
+		s.aws.Fail("ChangeResourceRecordSets", 1, effects[s.rand.IntN(len(effects))])
+	}
+}
+
+// start starts the daemon, and has the witness ask it.
+func (s *storm) start() {
+	s.t.Helper()
+	s.node.start()
+	addr := s.node.addr
+	s.addr.Store(&addr)
+}
+
+// die lets the daemon live for a random time, in which things happen, and kills it. An edit is taken up once the file has
+// rested, so most lives are long enough for that, and some are not.
+func (s *storm) die() {
+	end := time.After(time.Duration(s.rand.IntN(1200)) * time.Millisecond)
+	for {
+		select {
+		case <-end:
+			s.addr.Store(nil)
+			s.kill()
+			return
+		case <-time.After(time.Duration(s.rand.IntN(300)) * time.Millisecond):
+			s.step()
+		}
+	}
+}
+
+// killPush kills a push that runs by itself, without a daemon.
+func (s *storm) killPush() {
+	s.t.Helper()
+	push := startProcess(s.t, "mangrove push", s.env, binary(s.t), "push", "--config", s.path("mangrove.yaml"))
+	select {
+	case <-time.After(time.Duration(s.rand.IntN(300)) * time.Millisecond):
+		push.signal(syscall.SIGKILL)
+	case <-push.done:
+	}
+	<-push.done
+	push.silent = true
+}
+
+// checkStore runs the check that people run.
+func (s *storm) checkStore() {
+	s.t.Helper()
+	if r := s.run("store", "check"); r.code != 0 || r.stdout != "OK\n" {
+		s.t.Fatalf("store check after the crash: %s", r)
+	}
+}
+
+// settled waits until everything is as the model says: own answers and all mirrors.
+func (s *storm) settled(t *testing.T) {
+	t.Helper()
+	want, seq := s.www(), strconv.Quote(strconv.Itoa(s.edit))
+	name := "seq." + mirrorZone
+	for _, side := range []side{{"own", s.node.addr, true}, {"cf", s.cf.dns, false}, {"aws", s.aws.DNSAddr(), false}} {
+		answer(t, side.name, side.addr, "www", want...)
+		eventually(t, side.name+" answers edit "+seq, func() (bool, string) {
+			got := values(dig(t, side.addr, name, dns.TypeTXT).Answer, name, dns.TypeTXT)
+			return slices.Equal(got, []string{seq}), fmt.Sprint(got)
+		})
+	}
+	for _, provider := range []string{"cf", "aws", "file"} {
+		s.phase(t, provider, providers.InSync)
+	}
+	file := readRecords(t, mirrorZone, s.path("mirror/example.com.zone"))
+	www := rrset{"www." + mirrorZone, "A"}
+	if got := values(file[www], www.name, dns.TypeA); !slices.Equal(got, want) {
+		t.Errorf("the mirror file has %v for www, want %v", got, want)
+	}
+	if got := file.text(rrset{name, "TXT"}); got != "60 "+seq {
+		t.Errorf("the mirror file has %s for seq, want %s", got, seq)
+	}
+	want2 := parseRecords(t, mirrorZone, s.text())
+	want2.compareAnswers(t, "own", s.node.addr, mirrorZone, nil, func(k rrset) bool { return k == www || k.rrtype == "SOA" })
+	if r := s.run("plan", "--exit-code"); r.code != 0 {
+		t.Errorf("a plan is not empty: %s", r)
+	}
+}
+
+// witness asks the daemon all the time, over all its lives, and holds it to two promises: serials never go back, and one
+// serial is one content.
+type witness struct {
+	t     *testing.T
+	last  uint32
+	known map[uint32]string
+	asked int
+}
+
+// glance asks for the serial, the content, and the serial again: where both are the same, the content is that serial's.
+func (w *witness) glance(addr string) {
+	before, ok := w.serial(addr)
+	if !ok {
+		return
+	}
+	var content []string
+	for _, q := range []rrset{{"seq." + mirrorZone, "TXT"}, {"www." + mirrorZone, "A"}} {
+		r, err := w.ask(addr, q.name, typeOf(q.rrtype))
+		if err != nil {
+			return
+		}
+		content = append(content, values(r.Answer, q.name, typeOf(q.rrtype))...)
+	}
+	after, ok := w.serial(addr)
+	if !ok || before != after {
+		return
+	}
+	w.asked++
+	text := strings.Join(content, " ")
+	if old, ok := w.known[after]; ok && old != text {
+		w.t.Errorf("serial %d is %q, and was %q", after, text, old)
+	}
+	w.known[after] = text
+}
+
+// ask gives up early: what was asked when the daemon was killed is never answered.
+func (w *witness) ask(addr, name string, qtype uint16) (*dns.Msg, error) {
+	return exchangeWithin(200*time.Millisecond, addr, "udp", query(name, qtype))
+}
+
+func (w *witness) serial(addr string) (uint32, bool) {
+	r, err := w.ask(addr, mirrorZone, dns.TypeSOA)
+	if err != nil || len(r.Answer) != 1 {
+		return 0, false // it has just been killed
+	}
+	soa, ok := r.Answer[0].(*dns.SOA)
+	if !ok {
+		w.t.Errorf("asked for the SOA, got %v", r.Answer[0])
+		return 0, false
+	}
+	if w.last != 0 && newer(w.last, soa.Serial) {
+		w.t.Errorf("serial %d is answered after %d", soa.Serial, w.last)
+	}
+	w.last = soa.Serial
+	return soa.Serial, true
+}
+
+// newer compares serials (RFC 1982): whether a is greater than b.
+func newer(a, b uint32) bool { return a != b && a-b < 1<<31 }
+
+// watch starts the witness; stop ends it.
+func (s *storm) watch(t *testing.T) (stop func() *witness) {
+	w := &witness{t: t, known: make(map[uint32]string)}
+	done, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		tick := time.NewTicker(2 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			select {
+			case <-done:
+				return
+			case <-tick.C:
+			}
+			if addr := s.addr.Load(); addr != nil {
+				w.glance(*addr)
+			}
+		}
+	}()
+	stop = sync.OnceValue(func() *witness {
+		close(done)
+		<-ended
+		return w
+	})
+	t.Cleanup(func() { stop() })
+	return stop
+}
+
+// mirrorSerial returns the serial in the mirror file, which never goes back either.
+func (s *storm) mirrorSerial(t *testing.T, last uint32) uint32 {
+	t.Helper()
+	if _, err := os.Stat(s.path("mirror/example.com.zone")); err != nil {
+		return last // not written yet
+	}
+	soa := readRecords(t, mirrorZone, s.path("mirror/example.com.zone"))[rrset{mirrorZone, "SOA"}]
+	if len(soa) != 1 {
+		t.Fatalf("the mirror file has SOA %v", soa)
+	}
+	now := soa[0].(*dns.SOA).Serial
+	if last != 0 && newer(last, now) {
+		t.Errorf("the mirror file has serial %d after %d", now, last)
+	}
+	return now
+}
+
+func TestCrash(t *testing.T) {
+	t.Parallel()
+	seed := uint64(time.Now().UnixNano())
+	if text := os.Getenv("MANGROVE_SEED"); text != "" {
+		var err error
+		if seed, err = strconv.ParseUint(text, 10, 64); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Logf("MANGROVE_SEED=%d", seed)
+	crashes := soak(50, 500)
+	if testing.Short() {
+		crashes = 10
+	}
+	s := newStorm(t, seed)
+	stop := s.watch(t)
+	mirrors := []*recorder{record(t, s.cf.dns, "www"), record(t, s.aws.DNSAddr(), "www")}
+	var last uint32
+	for i := range crashes {
+		if i%10 == 9 {
+			s.killPush()
+			s.checkStore()
+		}
+		s.start()
+		if i%25 == 24 {
+			s.settled(t)
+		}
+		s.die()
+		s.checkStore()
+		last = s.mirrorSerial(t, last)
+		if t.Failed() {
+			t.Fatalf("after crash %d", i+1)
+		}
+	}
+	s.start()
+	s.settled(t)
+	w := stop()
+	s.addr.Store(nil)
+	s.stop()
+	s.checkStore()
+	s.mirrorSerial(t, last)
+	for _, m := range mirrors {
+		m.stop()
+		for i, seen := range m.seen {
+			if seen == "" && i > 0 {
+				t.Errorf("a mirror had no address for www between %q", m.seen[max(0, i-1):min(len(m.seen), i+2)])
+			}
+		}
+	}
+	t.Logf("%d crashes, %d edits, %d contents seen under %d serials, the last %d", crashes, s.edit, w.asked, len(w.known), w.last)
+	if len(w.known) < crashes {
+		t.Errorf("only %d serials were seen: the storm was too calm to test anything", len(w.known))
+	}
+}
+
+// soak returns how often something random is done: few, or many where MANGROVE_SOAK is set.
+func soak(few, many int) int {
+	if os.Getenv("MANGROVE_SOAK") != "" {
+		return many
+	}
+	return few
+}
