@@ -64,8 +64,8 @@ type Options struct {
 	Resolve func(ctx context.Context, host string) ([]netip.Addr, error)
 	// Exchange asks one name server. nil: UDP, then TCP where the answer is truncated or none comes.
 	Exchange func(ctx context.Context, m *dns.Msg, addr string) (*dns.Msg, error)
-	// MinInterval is the time between two automatic writes to one zone at one provider: it bounds what flapping costs. The first
-	// write is never held back. 0: 5 s.
+	// MinInterval is the time between two automatic writes to one zone at one provider in the long run: it bounds what flapping
+	// costs. The first three after a quiet time are not held back. 0: 5 s.
 	MinInterval time.Duration
 	Reread      time.Duration // between two readings for drift; 0: 5 min
 	Parallel    int           // calls at once at one provider; 0: 4

@@ -398,9 +398,28 @@ func TestFlapWithinPropagation(t *testing.T) {
 		synctest.Wait()
 		wantHeld(t, f, "www.example.org", dns.TypeA, "192.0.2.2")
 		r.wantPhase("p", providers.InSync)
-		if n := f.Count(providertest.OpApply) - writes; n > 4 {
-			t.Errorf("%d writes for 101 flips within 10 s, want at most 4", n)
+		if n := f.Count(providertest.OpApply) - writes; n > 6 {
+			t.Errorf("%d writes for 101 flips within 10 s, want at most 6: three at once, then one each 5 s", n)
 		}
+		r.stop()
+	})
+}
+
+// TestSecondDeathDoesNotWait: two targets that die one after the other are withdrawn at once both.
+func TestSecondDeathDoesNotWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := providertest.NewFake(origin)
+		r := newRig(t, options(nil, nil), providers.Mirror{Provider: "p", Driver: f})
+		three := "www A 192.0.2.1\nwww A 192.0.2.2\nwww A 192.0.2.3"
+		r.update(three, three)
+		r.push("p")
+		r.run()
+		time.Sleep(time.Minute)
+		r.update(three, "www A 192.0.2.2\nwww A 192.0.2.3", "www A 192.0.2.1")
+		time.Sleep(time.Second)
+		r.update(three, "www A 192.0.2.3", "www A 192.0.2.1", "www A 192.0.2.2")
+		synctest.Wait()
+		wantHeld(t, f, "www.example.org", dns.TypeA, "192.0.2.3")
 		r.stop()
 	})
 }

@@ -20,11 +20,12 @@ type worker struct {
 	lock chan struct{} // holds one token: a mutex that a context can give up on
 	slot chan struct{} // of the provider
 
-	verifier *verifier
-	session  session         // under lock
-	refused  map[Key]refusal // under lock
-	backoff  int             // under lock: failures in a row
-	notUntil time.Time       // under lock: no automatic call before
+	verifier  *verifier
+	session   session         // under lock
+	refused   map[Key]refusal // under lock
+	backoff   int             // under lock: failures in a row
+	notUntil  time.Time       // under lock: no automatic call before
+	paidUntil time.Time       // under lock: what writes cost so far
 
 	mu      sync.Mutex
 	mirror  Mirror
@@ -44,6 +45,7 @@ const (
 	maxRounds    = 4 // plans in a row before a mirror is left for a while
 	backoffBase  = time.Second
 	backoffCap   = time.Minute
+	freeWrites   = 3 // writes that need not wait for each other
 )
 
 func newWorker(e *Engine, m Mirror, slot chan struct{}) *worker {
@@ -168,10 +170,20 @@ func (w *worker) round(ctx, work context.Context) time.Duration {
 		return wait
 	}
 	if wrote {
-		w.notUntil = now.Add(w.opt.MinInterval)
+		w.spend(now)
 	}
 	w.backoff = 0
 	return time.Duration(float64(w.opt.Reread) * (0.9 + 0.2*w.opt.Rand()))
+}
+
+// spend counts an automatic write: in the long run one each MinInterval, but a few at once, so that the second target
+// to die is not left in place because the first just went.
+func (w *worker) spend(now time.Time) {
+	if w.paidUntil.Before(now) {
+		w.paidUntil = now
+	}
+	w.paidUntil = w.paidUntil.Add(w.opt.MinInterval)
+	w.notUntil = w.paidUntil.Add(-(freeWrites - 1) * w.opt.MinInterval)
 }
 
 // keep saves what is not saved yet.
