@@ -16,7 +16,8 @@ import (
 )
 
 // pages are what a user reads.
-var pages = []string{"../README.md", "../docs/configuration.md", "../docs/dependencies.md", "../cmd/mangrove/JSON.md", "../zones/store/FORMAT.md"}
+var pages = []string{"../README.md", "../docs/configuration.md", "../docs/dependencies.md", "../docs/rfc.md", "../cmd/mangrove/JSON.md",
+	"../providers/COMPATIBILITY.md", "../zones/store/FORMAT.md"}
 
 // exampleZone is a zone that every example of a NAME.yaml fits.
 const exampleZone = `$TTL 300
@@ -278,4 +279,52 @@ func TestReadmeCommands(t *testing.T) {
 			t.Errorf("the README says mangrove %s: %s", m[1], r)
 		}
 	}
+}
+
+var (
+	standardRow  = regexp.MustCompile(`(?m)^\| [0-9]{4} \| .+ \| (.+) \|$`)
+	standardTest = regexp.MustCompile("`(Test[A-Za-z0-9]+)`|`([a-z0-9/]+)`")
+)
+
+// TestStandards demands the tests that docs/rfc.md names.
+func TestStandards(t *testing.T) {
+	text, err := os.ReadFile("../docs/rfc.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := standardRow.FindAllStringSubmatch(string(text), -1)
+	if want := strings.Count(string(text), "\n| ") - 1; len(rows) != want || want < 10 {
+		t.Errorf("%d rows understood of %d", len(rows), want)
+	}
+	for _, row := range rows {
+		dir, named := "", 0
+		for _, m := range standardTest.FindAllStringSubmatch(row[1], -1) {
+			if m[2] != "" {
+				dir = m[2]
+				continue
+			}
+			named++
+			if !hasTest(t, "../"+dir, m[1]) {
+				t.Errorf("docs/rfc.md names %s of %s, which is not there", m[1], dir)
+			}
+		}
+		if named == 0 {
+			t.Errorf("docs/rfc.md: no test in %s", row[0])
+		}
+	}
+}
+
+func hasTest(t *testing.T, dir, name string) bool {
+	t.Helper()
+	files, err := filepath.Glob(dir + "/*_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return slices.ContainsFunc(files, func(f string) bool {
+		text, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.Contains(string(text), "func "+name+"(t *testing.T)")
+	})
 }
