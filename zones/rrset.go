@@ -57,7 +57,20 @@ func (s RRset) RR(i int) (dns.RR, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s %s: %w", s.Name, TypeString(s.Type), err)
 	}
+	escapeOctets(rr)
 	return rr, nil
+}
+
+// escapeOctets mends fields that miekg/dns unpacks as they are, but takes for escaped when it prints or packs them: a
+// backslash in them would be lost.
+func escapeOctets(rr dns.RR) {
+	const backslash = "\\"
+	switch rr := rr.(type) {
+	case *dns.CAA:
+		rr.Value = strings.ReplaceAll(rr.Value, backslash, backslash+backslash)
+	case *dns.URI:
+		rr.Target = strings.ReplaceAll(rr.Target, backslash, backslash+backslash)
+	}
 }
 
 // mayBeEmpty says whether RDATA of no octets is valid: for APL (RFC 3123 4), NULL (RFC 1035 3.3.10) and types that

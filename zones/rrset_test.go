@@ -199,3 +199,27 @@ func TestEqual(t *testing.T) {
 		}
 	}
 }
+
+// A backslash in CAA and URI survives the way over dns.RR, and is shown escaped.
+func TestBackslashInOctets(t *testing.T) {
+	for _, c := range []struct {
+		typ  uint16
+		data string
+		want string
+	}{
+		{dns.TypeCAA, "\x00\x05issue" + `a\b"c`, `0 issue "a\\b\"c"`},
+		{dns.TypeURI, "\x00\x01\x00\x02" + `http://x/\y`, `1 2 "http://x/\\y"`},
+	} {
+		s := RRset{Name: MustParseName("example.com"), Type: c.typ, TTL: 60, Data: [][]byte{[]byte(c.data)}}
+		if got := s.Text(0); got != c.want {
+			t.Errorf("got %s, want %s", got, c.want)
+		}
+		rr, err := s.RR(0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := Rdata(rr); err != nil || !bytes.Equal(got, s.Data[0]) {
+			t.Errorf("got %q, %v, want %q", got, err, s.Data[0])
+		}
+	}
+}
