@@ -123,12 +123,12 @@ func TestForeign(t *testing.T) {
 		t.Error(diff)
 	}
 	for i, want := range []string{
-		"w.example.com. None: WORKER script (not understood: there are no records of this type at Cloudflare)",
+		"w.example.com. TYPE0: WORKER script (not understood: there are no records of this type at Cloudflare)",
 		`n.example.com. NAPTR: NAPTR 1 2 (not understood: data.order is`,
 		"half.example.com. A: A 999.0.2.1 (not understood: ",
 		"m.example.com. MX: MX mx (not understood: no priority)",
 		`t.example.com. TXT: TXT "a" b (not understood: text`,
-		`example.com. None: A 192.0.2.1 at "www.example.org", which is no name of the zone; record 17: json`,
+		`example.com. TYPE0: A 192.0.2.1 at "www.example.org", which is no name of the zone; record 17: json`,
 		"e.example.com. MX: MX route1.mx.cloudflare.net (managed by Email Routing)",
 		"l.example.com. A: A 192.0.2.1 (managed by another Cloudflare product)",
 		"s.example.com. A: A 192.0.2.1 (not understood: json",
