@@ -153,7 +153,7 @@ func (w *worker) round(ctx, work context.Context) time.Duration {
 	if w.current() == nil {
 		return w.opt.Reread
 	}
-	wrote, err := w.reconcile(ctx, work)
+	held, err := w.reconcile(ctx, work)
 	if ctx.Err() != nil {
 		return w.opt.Reread
 	}
@@ -169,10 +169,10 @@ func (w *worker) round(ctx, work context.Context) time.Duration {
 		w.failed(ctx, err, w.notUntil)
 		return wait
 	}
-	if wrote {
-		w.spend(now)
-	}
 	w.backoff = 0
+	if held {
+		return w.notUntil.Sub(now)
+	}
 	return time.Duration(float64(w.opt.Reread) * (0.9 + 0.2*w.opt.Rand()))
 }
 
@@ -213,37 +213,42 @@ func (w *worker) penalty(err error) time.Duration {
 }
 
 // reconcile reads, and applies what is to be applied by itself, until nothing is left: a newer Desired, or a conflict, make it
-// plan again. wrote says that a write was tried. work outlives ctx, so that a write is not cut short by the program's end.
-func (w *worker) reconcile(ctx, work context.Context) (wrote bool, err error) {
+// plan again; held says that a newer one has to wait until notUntil. work outlives ctx, so that a write is not cut short by the program's end.
+func (w *worker) reconcile(ctx, work context.Context) (held bool, err error) {
 	var snap *Snapshot
+	var written *Desired // what the last write was for
 	for range maxRounds {
 		d := w.current()
 		if err := w.session.open(); err != nil {
-			return wrote, err
+			return false, err
 		}
 		if snap == nil {
 			if snap, err = w.session.read(ctx); err != nil {
 				w.unread()
-				return wrote, err
+				return false, err
 			}
 		}
 		plan := w.automatic(snap, d)
 		if plan.Empty() && w.current() == d {
-			return wrote, nil
+			return false, nil
 		}
 		if ctx.Err() != nil {
-			return wrote, nil // stopping: between two writes is the place
+			return false, nil // stopping: between two writes is the place
 		}
 		if plan.Empty() {
 			continue
 		}
-		wrote = true
+		if written != nil && written != d && w.notUntil.After(w.opt.Now()) {
+			return true, nil // it changed again while we wrote: that is for the next write
+		}
+		written = d
 		snap, err = w.write(work, plan, snap, d)
+		w.spend(w.opt.Now())
 		if err != nil && !again(err) {
-			return wrote, err
+			return false, err
 		}
 	}
-	return wrote, fmt.Errorf("%w: it still differs after %d writes", ErrUnavailable, maxRounds)
+	return false, fmt.Errorf("%w: it still differs after %d writes", ErrUnavailable, maxRounds)
 }
 
 // errSuperseded stops a write whose plan is no longer the newest.
