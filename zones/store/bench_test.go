@@ -160,3 +160,47 @@ func BenchmarkManyZones(b *testing.B) {
 		return nil
 	})
 }
+
+// BenchmarkSaveMirror keeps what is known of a mirror of a million records: all of it, then with one octet of the base
+// changed, then as a flip does.
+func BenchmarkSaveMirror(b *testing.B) {
+	m := store.Mirror{Live: make([]byte, 1000), Base: make([]byte, 100<<20)}
+	for i := range m.Base {
+		m.Base[i] = byte(i >> 8 * i)
+	}
+	s := benchStore(b)
+	save := func(b *testing.B, m *store.Mirror, next store.Mirror) {
+		was := m.Generation
+		m.Generation++
+		next.Generation = m.Generation
+		if err := s.SaveMirror(b.Context(), "p", crashZone, was, next); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.Run("base", func(b *testing.B) {
+		for i := 0; b.Loop(); i++ {
+			for at := i % 1000; at < len(m.Base); at += 1000 {
+				m.Base[at]++
+			}
+			save(b, &m, m)
+		}
+	})
+	b.Run("octet", func(b *testing.B) {
+		for i := 0; b.Loop(); i++ {
+			m.Base[i*7919%len(m.Base)]++
+			save(b, &m, m)
+		}
+	})
+	b.Run("live", func(b *testing.B) {
+		for b.Loop() {
+			save(b, &m, store.Mirror{Live: m.Live})
+		}
+	})
+	b.Run("read", func(b *testing.B) {
+		for b.Loop() {
+			if _, err := s.Mirror(b.Context(), "p", crashZone); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}

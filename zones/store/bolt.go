@@ -33,8 +33,6 @@ type Options struct {
 	// JournalEntries and JournalBytes bound the journal of each zone; 0: 1000, and 16 MiB.
 	JournalEntries int
 	JournalBytes   int
-	// Intents bounds the plans kept for each zone at each provider; 0: 50.
-	Intents int
 	// Events bounds the log; 0: 10,000.
 	Events int
 }
@@ -43,7 +41,7 @@ func (o Options) withDefaults() Options {
 	for _, d := range []struct {
 		value *int
 		def   int
-	}{{&o.JournalEntries, 1000}, {&o.JournalBytes, 16 << 20}, {&o.Intents, 50}, {&o.Events, 10_000}} {
+	}{{&o.JournalEntries, 1000}, {&o.JournalBytes, 16 << 20}, {&o.Events, 10_000}} {
 		if *d.value <= 0 {
 			*d.value = d.def
 		}
@@ -71,15 +69,14 @@ var (
 	bucketServedImage = []byte("served image")
 	bucketJournal     = []byte("journal")
 	bucketVerdicts    = []byte("verdicts")
-	bucketApplied     = []byte("applied")
-	bucketOwned       = []byte("owned")
-	bucketIntents     = []byte("intents")
+	bucketMirrors     = []byte("mirrors")
+	bucketMirrorBlobs = []byte("mirror blobs")
 	bucketEvents      = []byte("events")
 )
 
 func buckets() [][]byte {
 	return [][]byte{bucketMeta, bucketLoaded, bucketLoadedImage, bucketServed, bucketServedImage, bucketJournal,
-		bucketVerdicts, bucketApplied, bucketOwned, bucketIntents, bucketEvents}
+		bucketVerdicts, bucketMirrors, bucketMirrorBlobs, bucketEvents}
 }
 
 // keySchema is a key in the meta bucket that no key of a caller can be (see metaKey).

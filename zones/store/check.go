@@ -42,7 +42,7 @@ func (s *Bolt) check(ctx context.Context, f *findings) (err error) {
 	if damaged {
 		return nil // what follows would report the same damage in other words, or stumble over it
 	}
-	for _, step := range []func(*bolt.Tx, *findings) error{checkMeta, checkLoaded, checkServed, checkOrphans, checkVerdicts, checkApplied, checkEvents} {
+	for _, step := range []func(*bolt.Tx, *findings) error{checkMeta, checkLoaded, checkServed, checkOrphans, checkVerdicts, checkMirrors, checkEvents} {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
@@ -228,46 +228,6 @@ func checkVerdicts(tx *bolt.Tx, f *findings) error {
 	return tx.Bucket(bucketVerdicts).ForEach(func(k, v []byte) error {
 		if _, err := decodeVerdict(k, v); err != nil {
 			f.add("%v", err)
-		}
-		return nil
-	})
-}
-
-func checkApplied(tx *bolt.Tx, f *findings) error {
-	generations := make(map[string]uint64)
-	err := tx.Bucket(bucketApplied).ForEach(func(k, v []byte) error {
-		a, err := decodeApplied(k, v)
-		if err != nil {
-			f.add("%v", err)
-			return nil
-		}
-		generations[string(k)] = a.Generation
-		newest := tx.Bucket(bucketIntents).Get(intentKey(k, a.Generation))
-		if a.Generation > 0 && newest == nil {
-			f.add("applied %s at %s: plan %d is missing", a.Origin, a.Provider, a.Generation)
-		}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	err = tx.Bucket(bucketIntents).ForEach(func(k, v []byte) error {
-		in, err := decodeIntent(k, v)
-		if err != nil {
-			f.add("%v", err)
-			return nil
-		}
-		if newest, ok := generations[string(k[:len(k)-8])]; !ok || in.Generation > newest {
-			f.add("plan %x: generation %d is above the newest, %d", k, in.Generation, newest)
-		}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	return tx.Bucket(bucketOwned).ForEach(func(k, v []byte) error {
-		if _, err := decodeOwned(v); err != nil {
-			f.add("owned %x: %v", k, err)
 		}
 		return nil
 	})

@@ -44,13 +44,11 @@ func filled(t *testing.T, dir string) {
 		s.SaveVerdicts(ctx, []Verdict{{Key: "k"}}),
 		s.AddEvents(ctx, Event{Kind: "k"}),
 		s.SetMeta(ctx, "k", []byte("v")),
+		s.SaveMirror(ctx, "p", org, 0, Mirror{1, []byte("live"), bytes.Repeat([]byte("a mirror's base, "), blobChunk/10)}),
 	} {
 		if err != nil {
 			t.Fatal(err)
 		}
-	}
-	if _, err := s.BeginApply(ctx, "p", org, Intent{Changes: zones.Diff(a, c)}); err != nil {
-		t.Fatal(err)
 	}
 	if f := s.Check(ctx); len(f) > 0 {
 		t.Fatal(f)
@@ -94,46 +92,47 @@ func TestCheckFinds(t *testing.T) {
 			return tx.Bucket(b).Put(k, v)
 		}
 	}
-	applied := append([]byte("p\x00"), key...)
+	mirror := append([]byte("p\x00"), key...)
+	base := func(n int) []byte { return chunkKey(blobKey(mirror, partBase), n) }
 	for name, c := range map[string]struct {
 		damage func(tx *bolt.Tx) error
 		want   string
 	}{
-		"loaded head":             {flip(bucketLoaded, key), "loaded version of example.org.: store is damaged: checksum differs"},
-		"loaded records":          {flip(bucketLoadedImage, key), "loaded version of example.org.: records from : store is damaged: checksum differs"},
-		"loaded records gone":     {func(tx *bolt.Tx) error { return bucket(tx, bucketLoadedImage).Delete(key) }, "loaded version of example.org.: its records are not those that were saved"},
-		"loaded head gone":        {func(tx *bolt.Tx) error { return bucket(tx, bucketLoaded).Delete(key) }, "loaded image: holds example.org., which loaded does not"},
-		"served head":             {flip(bucketServed, key), "served version of example.org.: store is damaged: checksum differs"},
-		"served head gone":        {func(tx *bolt.Tx) error { return bucket(tx, bucketServed).Delete(key) }, "journal: holds example.org., which served does not"},
-		"serial":                  {head(func(h *servedHead) { h.Serial = 2 }), "its SOA has serial 3, journaled was 2"},
-		"reserved":                {head(func(h *servedHead) { h.Reserved = 2 }), "serial 3 is beyond what is reserved, 2"},
-		"content hash":            {head(func(h *servedHead) { h.hash[0]++ }), "its records are not those that were journaled"},
-		"count":                   {head(func(h *servedHead) { h.entries++ }), "4 and"},
-		"not journaled":           {head(func(h *servedHead) { h.Journaled = false }), "3 entries, but a journaled version: false"},
-		"journal entry":           {flip(bucketJournal, journalKey(org, 2)), "journal entry"},
-		"journal entry gone":      {func(tx *bolt.Tx) error { return bucket(tx, bucketJournal).Delete(journalKey(org, 2)) }, "it follows serial 2, the entry before ends with 1"},
-		"journal end gone":        {func(tx *bolt.Tx) error { return bucket(tx, bucketJournal).Delete(journalKey(org, 3)) }, "2 entries"},
-		"journal serial":          {record(2, func(e *entry) { e.From = 7 }), "it follows serial 7, the entry before ends with 1"},
-		"journal serial back":     {record(3, func(e *entry) { e.To = 1 }), "the serial does not rise from 2"},
-		"journal changes":         {record(2, func(e *entry) { e.Changes = e.Changes[:1] }), "its changes do not lead from the content before to the content after"},
-		"changes in a whole":      {record(1, func(e *entry) { e.Changes = someChanges()[:1] }), "changes in an entry without"},
-		"verdict":                 {flip(bucketVerdicts, []byte("k")), `verdict "k": store is damaged`},
-		"event":                   {flip(bucketEvents, []byte{7: 1}), "event 0000000000000001: store is damaged"},
-		"event number":            {func(tx *bolt.Tx) error { return tx.Bucket(bucketEvents).SetSequence(0) }, "event 1 is above the newest, 0"},
-		"meta":                    {flip(bucketMeta, metaKey("k")), `meta "m:k": store is damaged`},
-		"applied":                 {flip(bucketApplied, applied), "applied example.org. at p: store is damaged"},
-		"plan":                    {flip(bucketIntents, intentKey(applied, 1)), "plan "},
-		"plan gone":               {func(tx *bolt.Tx) error { return bucket(tx, bucketIntents).Delete(intentKey(applied, 1)) }, "applied example.org. at p: plan 1 is missing"},
-		"plan without a provider": {func(tx *bolt.Tx) error { return bucket(tx, bucketApplied).Delete(applied) }, "generation 1 is above the newest, 0"},
-		"owned": {func(tx *bolt.Tx) error {
-			k, v := tx.Bucket(bucketOwned).Cursor().First()
-			o, err := decodeOwned(bytes.Clone(v))
-			if err != nil {
-				return err
-			}
-			o.RRset.Data = [][]byte{[]byte("other")}
-			return tx.Bucket(bucketOwned).Put(bytes.Clone(k), encodeOwned(o))
-		}, "is not what was hashed"},
+		"loaded head":         {flip(bucketLoaded, key), "loaded version of example.org.: store is damaged: checksum differs"},
+		"loaded records":      {flip(bucketLoadedImage, key), "loaded version of example.org.: records from : store is damaged: checksum differs"},
+		"loaded records gone": {func(tx *bolt.Tx) error { return bucket(tx, bucketLoadedImage).Delete(key) }, "loaded version of example.org.: its records are not those that were saved"},
+		"loaded head gone":    {func(tx *bolt.Tx) error { return bucket(tx, bucketLoaded).Delete(key) }, "loaded image: holds example.org., which loaded does not"},
+		"served head":         {flip(bucketServed, key), "served version of example.org.: store is damaged: checksum differs"},
+		"served head gone":    {func(tx *bolt.Tx) error { return bucket(tx, bucketServed).Delete(key) }, "journal: holds example.org., which served does not"},
+		"serial":              {head(func(h *servedHead) { h.Serial = 2 }), "its SOA has serial 3, journaled was 2"},
+		"reserved":            {head(func(h *servedHead) { h.Reserved = 2 }), "serial 3 is beyond what is reserved, 2"},
+		"content hash":        {head(func(h *servedHead) { h.hash[0]++ }), "its records are not those that were journaled"},
+		"count":               {head(func(h *servedHead) { h.entries++ }), "4 and"},
+		"not journaled":       {head(func(h *servedHead) { h.Journaled = false }), "3 entries, but a journaled version: false"},
+		"journal entry":       {flip(bucketJournal, journalKey(org, 2)), "journal entry"},
+		"journal entry gone":  {func(tx *bolt.Tx) error { return bucket(tx, bucketJournal).Delete(journalKey(org, 2)) }, "it follows serial 2, the entry before ends with 1"},
+		"journal end gone":    {func(tx *bolt.Tx) error { return bucket(tx, bucketJournal).Delete(journalKey(org, 3)) }, "2 entries"},
+		"journal serial":      {record(2, func(e *entry) { e.From = 7 }), "it follows serial 7, the entry before ends with 1"},
+		"journal serial back": {record(3, func(e *entry) { e.To = 1 }), "the serial does not rise from 2"},
+		"journal changes":     {record(2, func(e *entry) { e.Changes = e.Changes[:1] }), "its changes do not lead from the content before to the content after"},
+		"changes in a whole":  {record(1, func(e *entry) { e.Changes = someChanges()[:1] }), "changes in an entry without"},
+		"verdict":             {flip(bucketVerdicts, []byte("k")), `verdict "k": store is damaged`},
+		"event":               {flip(bucketEvents, []byte{7: 1}), "event 0000000000000001: store is damaged"},
+		"event number":        {func(tx *bolt.Tx) error { return tx.Bucket(bucketEvents).SetSequence(0) }, "event 1 is above the newest, 0"},
+		"meta":                {flip(bucketMeta, metaKey("k")), `meta "m:k": store is damaged`},
+		"mirror":              {flip(bucketMirrors, mirror), "mirror of example.org. at p: store is damaged: checksum differs"},
+		"mirror gone":         {func(tx *bolt.Tx) error { return bucket(tx, bucketMirrors).Delete(mirror) }, "mirror blobs: holds 7000076578616d706c65036f72670000, which mirrors does not"},
+		"mirror live":         {flip(bucketMirrorBlobs, chunkKey(blobKey(mirror, partLive), 0)), "mirror of example.org. at p: live: chunk 00000000: store is damaged: checksum differs"},
+		"mirror base":         {flip(bucketMirrorBlobs, base(1)), "mirror of example.org. at p: base: chunk 00000001: store is damaged: checksum differs"},
+		"mirror base cut":     {func(tx *bolt.Tx) error { return bucket(tx, bucketMirrorBlobs).Delete(base(1)) }, "mirror of example.org. at p: base: store is damaged: it is not what was saved"},
+		"mirror base in disorder": {func(tx *bolt.Tx) error {
+			b := bucket(tx, bucketMirrorBlobs)
+			first, second := bytes.Clone(b.Get(base(0))), bytes.Clone(b.Get(base(1)))
+			return errors.Join(b.Put(base(0), second), b.Put(base(1), first))
+		}, "mirror of example.org. at p: base: store is damaged: it is not what was saved"},
+		"a stranger's blob": {func(tx *bolt.Tx) error {
+			return bucket(tx, bucketMirrorBlobs).Put(chunkKey(blobKey(mirror, 7), 0), seal(begin()))
+		}, "mirror blobs: holds 7000076578616d706c65036f72670007, which mirrors does not"},
 		"order of records": {func(tx *bolt.Tx) error {
 			b := tx.Bucket(bucketServedImage)
 			sets, err := chunkSets(bytes.Clone(b.Get(key)))
@@ -142,12 +141,12 @@ func TestCheckFinds(t *testing.T) {
 			}
 			v := begin()
 			for i := range sets {
-				v = AppendRRset(v, sets[len(sets)-1-i])
+				v = appendRRset(v, sets[len(sets)-1-i])
 			}
 			return b.Put(key, seal(v))
 		}, "is out of order"},
 		"a stranger's record": {func(tx *bolt.Tx) error {
-			return tx.Bucket(bucketServedImage).Put(append(bytes.Clone(key), 0xfe), seal(AppendRRset(begin(), set("a.example.", 1, 1, "x"))))
+			return tx.Bucket(bucketServedImage).Put(append(bytes.Clone(key), 0xfe), seal(appendRRset(begin(), set("a.example.", 1, 1, "x"))))
 		}, "holds a.example."},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -175,8 +174,8 @@ func readEverything(t *testing.T, s *Bolt) {
 	ctx, org := t.Context(), zones.MustParseName("example.org.")
 	for _, err := range []error{
 		second(s.Loaded(ctx, org)), second(s.Sources(ctx)), second(s.Heads(ctx)), second(s.Served(ctx, org)), second(s.Journal(ctx, org, 1)),
-		second(s.History(ctx, org, 9)), second(s.Verdicts(ctx)), second(s.AllApplied(ctx)), second(s.Owned(ctx, "p", org)),
-		second(s.Intents(ctx, "p", org, 9)), second(s.Events(ctx, org, 9)), second(s.Meta(ctx, "k")),
+		second(s.History(ctx, org, 9)), second(s.Verdicts(ctx)), second(s.Mirrors(ctx)), second(s.Mirror(ctx, "p", org)),
+		second(s.Events(ctx, org, 9)), second(s.Meta(ctx, "k")),
 	} {
 		if err != nil && !errors.Is(err, ErrCorrupt) && !errors.Is(err, ErrNotFound) {
 			t.Errorf("error is %v, want ErrCorrupt", err)

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"hash/crc32"
 	"math"
-	"slices"
 	"time"
 
 	"github.com/mangrove-dns/mangrove/zones"
@@ -135,14 +134,6 @@ func (r *reader) count(size int) int {
 func (r *reader) bytes() []byte  { return r.take(r.uvarint()) }
 func (r *reader) string() string { return string(r.bytes()) }
 
-// blob reads octets of which none is the same as nil.
-func (r *reader) blob() []byte {
-	if b := r.bytes(); len(b) > 0 {
-		return b
-	}
-	return nil
-}
-
 func (r *reader) hash() (h Hash) {
 	copy(h[:], r.take(uint64(len(h))))
 	return h
@@ -224,8 +215,8 @@ func (r *reader) name() zones.Name {
 	return n
 }
 
-// AppendRRset appends s in the form that the store keeps RRsets in: name, type, TTL, then each record's RDATA.
-func AppendRRset(b []byte, s zones.RRset) []byte {
+// An RRset is its name, type, TTL, then each record's RDATA.
+func appendRRset(b []byte, s zones.RRset) []byte {
 	return appendSet(appendName(b, s.Name), s)
 }
 
@@ -238,13 +229,6 @@ func appendSet(b []byte, s zones.RRset) []byte {
 		b = appendBytes(b, d)
 	}
 	return b
-}
-
-// DecodeRRset is the inverse of AppendRRset over all of b; the error wraps ErrCorrupt. The result does not point into b.
-func DecodeRRset(b []byte) (zones.RRset, error) {
-	r := &reader{b: slices.Clone(b)}
-	s := r.rrset()
-	return s, r.end()
 }
 
 // rrset reads an RRset whose data point into the reader's input.
@@ -304,21 +288,12 @@ func (r *reader) side(name zones.Name, typ uint16) zones.RRset {
 	return s
 }
 
-// AppendChanges appends changes in the form that the store keeps them in.
-func AppendChanges(b []byte, changes []zones.Change) []byte {
+func appendChanges(b []byte, changes []zones.Change) []byte {
 	b = binary.AppendUvarint(b, uint64(len(changes)))
 	for _, c := range changes {
 		b = appendChange(b, c)
 	}
 	return b
-}
-
-// DecodeChanges is the inverse of AppendChanges over all of b; the error wraps ErrCorrupt. The result does not point
-// into b.
-func DecodeChanges(b []byte) ([]zones.Change, error) {
-	r := &reader{b: slices.Clone(b)}
-	cs := r.changes()
-	return cs, r.end()
 }
 
 func (r *reader) changes() []zones.Change {

@@ -2,12 +2,14 @@ package store_test
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"strconv"
 	"testing"
 	"time"
 
@@ -69,6 +71,10 @@ func writeForEver(place string) error {
 	if head.Journaled {
 		last = crashVersion(noTest{}, head.Serial)
 	}
+	mirror, err := s.Mirror(ctx, "p", crashZone)
+	if err != nil {
+		return err
+	}
 	for serial := head.Serial + 1; ; serial++ {
 		z := crashVersion(noTest{}, serial)
 		v := store.Version{Origin: crashZone, Prev: uint64(serial - 1), Generation: uint64(serial), From: serial - 1, To: serial, Zone: z, Changes: zones.Diff(last, z)}
@@ -82,15 +88,37 @@ func writeForEver(place string) error {
 		); err != nil {
 			return err
 		}
-		gen, err := s.BeginApply(ctx, "p", crashZone, store.Intent{Serial: serial, Changes: v.Changes})
-		if err != nil {
+		next := crashMirror(uint64(serial), mirror)
+		if err := s.SaveMirror(ctx, "p", crashZone, mirror.Generation, next); err != nil {
 			return err
 		}
-		if err := s.EndApply(ctx, "p", crashZone, gen, store.Outcome{Serial: serial}); err != nil {
-			return err
-		}
+		mirror = next
 		fmt.Println(serial)
 	}
+}
+
+// crashMirror returns what to save of a mirror after last: Live says which generation it is, and which the base is of. Every
+// third keeps the base that is kept.
+func crashMirror(generation uint64, last store.Mirror) store.Mirror {
+	m := store.Mirror{Generation: generation}
+	if of := baseOf(last.Live); generation%3 == 0 && of > 0 {
+		m.Live = fmt.Appendf(nil, "%d %d", generation, of)
+	} else {
+		m.Live, m.Base = fmt.Appendf(nil, "%d %d", generation, generation), crashBase(generation)
+	}
+	return m
+}
+
+// baseOf returns the generation that the base is of, as Live says; 0: there is none.
+func baseOf(live []byte) (of uint64) {
+	_, text, _ := bytes.Cut(live, []byte(" "))
+	of, _ = strconv.ParseUint(string(text), 10, 64) // of no text: 0
+	return of
+}
+
+// crashBase is more than a chunk, and of a length that differs.
+func crashBase(generation uint64) []byte {
+	return bytes.Repeat(fmt.Appendf(nil, "%d ", generation), 10_000+1_000*int(generation%7))
 }
 
 // noTest stands for a test in the child process, whose helpers fail by panicking.
@@ -166,12 +194,15 @@ func wantAtLeast(t *testing.T, s *store.Bolt, serial uint32) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a, err := s.Applied(t.Context(), "p", crashZone)
+	m, err := s.Mirror(t.Context(), "p", crashZone)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if h.Serial < serial || h.Reserved < serial || h.Generation != uint64(h.Serial) || a.Serial < serial {
-		t.Errorf("serial %d was written; the store has %+v and %+v", serial, h, a)
+	if h.Serial < serial || h.Reserved < serial || h.Generation != uint64(h.Serial) || m.Generation < uint64(serial) {
+		t.Errorf("serial %d was written; the store has %+v and mirror %d", serial, h, m.Generation)
+	}
+	if of := baseOf(m.Live); m.Generation > 0 && (string(m.Live) != fmt.Sprintf("%d %d", m.Generation, of) || !bytes.Equal(m.Base, crashBase(of))) {
+		t.Errorf("mirror %d has live %q and a base of %.12q…", m.Generation, m.Live, m.Base)
 	}
 	if !h.Journaled {
 		return

@@ -2,7 +2,7 @@
 //
 // It keeps, for each zone, the last good version as the operator wrote it (so that a broken or vanished file costs
 // nothing, also across a restart), the served versions (the newest as a whole, the ones before as a journal of
-// changes), how far serials may go; the last verdicts of health checks; what was last applied at which
+// changes), how far serials may go; the last verdicts of health checks; what the engine knows of each mirror at a
 // provider; a bounded log of events; a few small values. [Store] is the contract; [OpenBolt] keeps it in one bbolt
 // file; package storetest holds what any implementation must pass. The encodings are in FORMAT.md.
 //
@@ -13,8 +13,8 @@
 //     store remains usable after it; a full disk that is emptied heals without a restart.
 //   - Every value carries its encoding's version and a CRC32C. What does not decode is an error that wraps
 //     [ErrCorrupt], never a panic and never a guess.
-//   - A served version follows the one before it or is refused ([ErrChain]); a plan's generation only rises, and
-//     who holds an old one is refused ([ErrStale]): a delayed writer cannot undo what came after it.
+//   - A served version follows the one before it or is refused ([ErrChain]); a mirror's generation never falls, and
+//     who has not read the newest is refused ([ErrStale]): a delayed writer cannot undo what came after it.
 //   - Nothing that the store hands out points into it: results are the caller's. What it is given is not kept.
 //
 // # Served versions
@@ -35,5 +35,6 @@
 // # What it leaves to others
 //
 // Package live decides serials and when to journal; the engine of package providers decides what is planned and
-// applied. The store never looks at the network or at a zone file. It logs nothing: it returns errors.
+// applied, and what it must remember of it: to the store, a mirror is a generation and two blobs. The store never
+// looks at the network or at a zone file. It logs nothing: it returns errors.
 package store

@@ -23,13 +23,6 @@ func HashZone(z *zones.Zone) Hash {
 	return h.sum()
 }
 
-// HashRRset returns the hash of one RRset, whatever the order of its records.
-func HashRRset(s zones.RRset) Hash {
-	var h hasher
-	h.add(s, zones.Name{})
-	return h.sum()
-}
-
 // after returns the hash of the content that changes make of content with hash h, in the zone at origin.
 func (h Hash) after(changes []zones.Change, origin zones.Name) Hash {
 	w := hasher{words: h.words()}

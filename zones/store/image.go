@@ -72,7 +72,7 @@ func (c *chunker) add(s zones.RRset) error {
 		c.key, c.value = imageKey(c.origin, s.Name), begin()
 	}
 	c.last = s.Name
-	c.value = AppendRRset(c.value, s)
+	c.value = appendRRset(c.value, s)
 	if len(c.value) > maxRRset {
 		return fmt.Errorf("records of %s: more than %d octets", s.Name, maxRRset)
 	}

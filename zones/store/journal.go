@@ -27,7 +27,7 @@ func (e entry) encode() []byte {
 	b = append(b, e.before[:]...)
 	b = append(b, e.after[:]...)
 	b = appendBool(b, e.Whole)
-	return seal(AppendChanges(b, e.Changes))
+	return seal(appendChanges(b, e.Changes))
 }
 
 // decodeEntry reads an entry; value must not change afterwards.

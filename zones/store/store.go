@@ -19,8 +19,7 @@ type Store interface {
 	// Sources returns where every kept zone came from, by origin in the order of Name.Wire; it reads no records.
 	Sources(ctx context.Context) ([]Source, error)
 	// Forget drops the loaded version, the served image and the journal of a zone. How far its serials and
-	// generations went is kept, so that they never go back if the zone returns; so is what was applied at
-	// providers. Forgetting what is not there is no error.
+	// generations went is kept, so that they never go back if the zone returns; so are its mirrors. Forgetting what is not there is no error.
 	Forget(ctx context.Context, origin zones.Name) error
 
 	// Heads returns where the served versions of all zones stand, by origin in the order of Name.Wire.
@@ -54,29 +53,14 @@ type Store interface {
 	// Verdicts returns all verdicts, by key.
 	Verdicts(ctx context.Context) ([]Verdict, error)
 
-	// Applied returns how a zone stands at a provider; a zero Generation where nothing was ever begun there.
-	Applied(ctx context.Context, provider string, origin zones.Name) (Applied, error)
-	// AllApplied returns how all zones stand at all providers, by provider, then origin in the order of Name.Wire.
-	AllApplied(ctx context.Context) ([]Applied, error)
-	// BeginApply records, before the provider is touched, what is about to be done there, takes ownership of the names
-	// and types that it changes, and returns the generation that the writes are made under: one more than the one
-	// before. A plan that was pending is superseded.
-	BeginApply(ctx context.Context, provider string, origin zones.Name, intent Intent) (generation uint64, err error)
-	// RecordApplied keeps what now stands at the provider for these RRsets, as written or as read back; an RRset
-	// without data means that it was removed (it remains owned). Hash and Generation are set by the store. ErrStale
-	// says that generation is no longer the newest: stop, read the provider again, plan again.
-	RecordApplied(ctx context.Context, provider string, origin zones.Name, generation uint64, rrsets []Owned) error
-	// EndApply closes the pending plan of a generation with its outcome. ErrStale as for RecordApplied.
-	EndApply(ctx context.Context, provider string, origin zones.Name, generation uint64, o Outcome) error
-	// RecordSync keeps the outcome of looking at a provider without a plan to apply: it could not be read, or
-	// already holds what it should.
-	RecordSync(ctx context.Context, provider string, origin zones.Name, o Outcome) error
-	// Owned returns the RRsets that were ever declared at a provider for a zone, by name in canonical order, then type.
-	Owned(ctx context.Context, provider string, origin zones.Name) ([]Owned, error)
-	// Disown gives up ownership of these names and types (only Name and Type of each are looked at).
-	Disown(ctx context.Context, provider string, origin zones.Name, rrsets []Owned) error
-	// Intents returns the newest limit plans begun for a zone at a provider, newest first, with their outcomes.
-	Intents(ctx context.Context, provider string, origin zones.Name, limit int) ([]Intent, error)
+	// Mirror returns what SaveMirror kept for a zone at a provider; a zero Mirror, without error, where there is nothing.
+	Mirror(ctx context.Context, provider string, origin zones.Name) (Mirror, error)
+	// SaveMirror replaces what is kept for a zone at a provider. Where the generation kept now is not was (0: nothing kept),
+	// it changes nothing and returns ErrStale: another has written since the caller read. A generation never falls. A nil
+	// Base leaves the base that is kept. The provider's name is not empty and has no octet 0.
+	SaveMirror(ctx context.Context, provider string, origin zones.Name, was uint64, m Mirror) error
+	// Mirrors returns what mirrors there are, by provider, then origin in the order of Name.Wire; it reads no blobs.
+	Mirrors(ctx context.Context) ([]MirrorInfo, error)
 
 	// AddEvents appends to the log, and drops the oldest events beyond what the store keeps. Seq is set by the store.
 	AddEvents(ctx context.Context, es ...Event) error
@@ -109,8 +93,8 @@ var (
 	// ErrChain is returned when a served version does not follow the newest one, or a serial would go back. It has a
 	// method Chain, by which package live knows it.
 	ErrChain error = chainError{}
-	// ErrStale is returned when a newer plan was begun for the zone at the provider.
-	ErrStale = errors.New("a newer plan was begun")
+	// ErrStale is returned when another has written the mirror since the caller read it.
+	ErrStale = errors.New("another has written since")
 	// ErrReadOnly is returned when a store that was opened for reading is written to.
 	ErrReadOnly = errors.New("store is open for reading only")
 )
@@ -195,45 +179,19 @@ type Verdict = struct {
 	Reason string // in words
 }
 
-// Applied is how a zone stands at a provider.
-type Applied = struct {
+// Mirror is what must be known of a zone at a provider beyond what the provider can tell. Blobs are opaque, and may be as
+// large as the zone; one without octets is kept as none.
+type Mirror struct {
+	Generation uint64 // of whoever writes to the provider
+	Live       []byte // changes with every write
+	Base       []byte // changes seldom
+}
+
+// MirrorInfo names a mirror, and says where it stands.
+type MirrorInfo struct {
 	Provider   string
 	Origin     zones.Name
-	Generation uint64    // of the newest plan begun; never goes back
-	Pending    bool      // that plan was begun and not ended: after a crash, any part of it may have been done
-	Serial     uint32    // the served serial that the provider was last seen to hold
-	Verified   time.Time // when that was seen; zero: never
-	Error      string    // of the last attempt; empty: it went well
-	ErrorTime  time.Time
-}
-
-// Intent is a plan that is being or was applied.
-type Intent = struct {
-	Generation uint64 // set by the store
-	Serial     uint32 // the served serial that it leads to
-	Begun      time.Time
-	// Changes is what it does to each RRset: Old as last seen at the provider, New as wanted.
-	Changes []zones.Change
-	// Plan is whatever else the engine needs to finish or explain it; opaque.
-	Plan  []byte
-	Ended time.Time // zero: pending, or superseded if it is not the newest
-	Error string    // its outcome; empty: it went well
-}
-
-// Owned is an RRset that we declared at a provider.
-type Owned = struct {
-	RRset      zones.RRset // as last applied; without data: we removed it, or began to create it and never came to it
-	Hash       [32]byte    // of its content, whatever the order of its records; see HashRRset
-	Note       []byte      // of the provider's driver: proxied, identifiers…; opaque
-	Generation uint64      // of the plan that last declared or changed it
-	Since      time.Time   // when that was
-}
-
-// Outcome is how an attempt at a provider ended. Without Error, the provider was seen to hold Serial at Time.
-type Outcome = struct {
-	Time   time.Time
-	Serial uint32
-	Error  string
+	Generation uint64
 }
 
 // Event is one line of the log.

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -40,10 +41,9 @@ func RunConformance(t *testing.T, open Open) {
 		{"journal by range", testJournal},
 		{"zones do not mix", testZonesApart},
 		{"verdicts", testVerdicts},
-		{"plan begun, applied, ended", testApply},
-		{"stale plans", testStale},
-		{"plans kept", testIntents},
-		{"owned records", testOwned},
+		{"mirrors", testMirrors},
+		{"mirrors written by others", testMirrorsStale},
+		{"mirrors of every size", testMirrorSizes},
 		{"events", testEvents},
 		{"meta", testMeta},
 		{"results are the caller's", testOwnership},
@@ -483,15 +483,14 @@ func testZonesApart(t *testing.T, s *session) {
 		chains[n] = &chain{s: s}
 		chains[n].add(t, z)
 		chains[n].add(t, Zone(t, n, soa(uint32(i)+1), "@ NS ns", fmt.Sprintf("h%d A 192.0.2.2", i)))
-		_, err := s.BeginApply(t.Context(), "p", z.Origin(), store.Intent{Changes: zones.Diff(nil, z)})
-		ok(t, err)
+		ok(t, s.SaveMirror(t.Context(), "p", z.Origin(), 0, store.Mirror{Generation: 1, Live: []byte("live of " + n), Base: []byte("base of " + n)}))
 	}
 	ok(t, s.Forget(t.Context(), zones.Root))
 	ok(t, s.Forget(t.Context(), org))
 	s.check(t)
 	for _, n := range names {
 		name := zones.MustParseName(n)
-		equal(t, len(must(s.Owned(t.Context(), "p", name))(t)), 3)
+		equal(t, must(s.Mirror(t.Context(), "p", name))(t), store.Mirror{Generation: 1, Live: []byte("live of " + n), Base: []byte("base of " + n)})
 		if name == zones.Root || name == org {
 			_, err := s.Served(t.Context(), name)
 			wantErr(t, err, store.ErrNotFound)
@@ -521,116 +520,100 @@ func testVerdicts(t *testing.T, s *session) {
 	equal(t, len(must(s.Verdicts(t.Context()))(t)), 2)
 }
 
-func testApply(t *testing.T, s *session) {
-	equal(t, must(s.Applied(t.Context(), "cf", org))(t), store.Applied{Provider: "cf", Origin: org})
-	z1, z2 := zoneN(t, "example.org.", 1, 2), zoneN(t, "example.org.", 2, 3)
-	intent := store.Intent{Serial: 2, Begun: t0, Changes: zones.Diff(z1, z2), Plan: []byte{0, 1, 2}}
-	gen := must(s.BeginApply(t.Context(), "cf", org, intent))(t)
-	equal(t, gen, uint64(1))
-	s.reopen(t) // as after a crash
-	equal(t, must(s.Applied(t.Context(), "cf", org))(t), store.Applied{Provider: "cf", Origin: org, Generation: 1, Pending: true})
-	intent.Generation = 1
-	equal(t, must(s.Intents(t.Context(), "cf", org, 10))(t), []store.Intent{intent})
-	// What the plan was to change is ours already.
-	owned := must(s.Owned(t.Context(), "cf", org))(t)
-	equal(t, len(owned), len(intent.Changes))
-	for i, o := range owned {
-		equal(t, o.RRset, zones.RRset{Name: intent.Changes[i].Name, Type: intent.Changes[i].Type})
+func testMirrors(t *testing.T, s *session) {
+	equal(t, must(s.Mirror(t.Context(), "cf", org))(t), store.Mirror{})
+	equal(t, len(must(s.Mirrors(t.Context()))(t)), 0)
+	m := store.Mirror{Generation: 5, Live: []byte("l5"), Base: []byte("b5")}
+	ok(t, s.SaveMirror(t.Context(), "cf", org, 0, m))
+	ok(t, s.SaveMirror(t.Context(), "cf", zones.Root, 0, store.Mirror{Live: []byte("l0")})) // nothing was written there so far
+	ok(t, s.SaveMirror(t.Context(), "cf-2", org, 0, store.Mirror{Generation: 1, Base: []byte("b1")}))
+	for range 2 {
+		equal(t, must(s.Mirror(t.Context(), "cf", org))(t), m)
+		equal(t, must(s.Mirror(t.Context(), "cf", zones.Root))(t), store.Mirror{Live: []byte("l0")})
+		equal(t, must(s.Mirror(t.Context(), "cf-2", org))(t), store.Mirror{Generation: 1, Base: []byte("b1")})
+		equal(t, must(s.Mirrors(t.Context()))(t), []store.MirrorInfo{{Provider: "cf", Origin: zones.Root},
+			{Provider: "cf", Origin: org, Generation: 5}, {Provider: "cf-2", Origin: org, Generation: 1}})
+		s.reopen(t)
 	}
-
-	var written []store.Owned
-	for _, c := range intent.Changes {
-		written = append(written, store.Owned{RRset: c.New, Note: []byte("proxied"), Since: t0.Add(time.Second)})
+	for _, next := range []store.Mirror{
+		{Generation: 6, Live: []byte("l6")},
+		{Generation: 6, Live: []byte("again"), Base: []byte("b6")}, // the same generation again
+		{Generation: 7},
+		{Generation: 8, Live: []byte("l8"), Base: []byte{}},
+	} {
+		ok(t, s.SaveMirror(t.Context(), "cf", org, m.Generation, next))
+		m.Generation, m.Live = next.Generation, next.Live
+		if next.Base != nil {
+			m.Base = next.Base
+		}
+		if len(m.Base) == 0 {
+			m.Base = nil
+		}
+		equal(t, must(s.Mirror(t.Context(), "cf", org))(t), m)
 	}
-	ok(t, s.RecordApplied(t.Context(), "cf", org, gen, written))
-	for i := range written {
-		written[i].Generation, written[i].Hash = gen, store.HashRRset(written[i].RRset)
-	}
-	equal(t, must(s.Owned(t.Context(), "cf", org))(t), written)
-	ok(t, s.EndApply(t.Context(), "cf", org, gen, store.Outcome{Time: t0.Add(time.Minute), Serial: 2}))
-	want := store.Applied{Provider: "cf", Origin: org, Generation: 1, Serial: 2, Verified: t0.Add(time.Minute)}
-	equal(t, must(s.Applied(t.Context(), "cf", org))(t), want)
-	intent.Ended = t0.Add(time.Minute)
-	equal(t, must(s.Intents(t.Context(), "cf", org, 10))(t), []store.Intent{intent})
-
-	ok(t, s.RecordSync(t.Context(), "cf", org, store.Outcome{Time: t0.Add(time.Hour), Error: "read zone: 429"}))
-	want.Error, want.ErrorTime = "read zone: 429", t0.Add(time.Hour)
-	equal(t, must(s.Applied(t.Context(), "cf", org))(t), want)
-	ok(t, s.RecordSync(t.Context(), "cf", org, store.Outcome{Time: t0.Add(2 * time.Hour), Serial: 2}))
-	want.Error, want.Verified = "", t0.Add(2*time.Hour)
-	equal(t, must(s.Applied(t.Context(), "cf", org))(t), want)
-	ok(t, s.RecordSync(t.Context(), "aws", org, store.Outcome{Time: t0, Serial: 1}))
-	all := must(s.AllApplied(t.Context()))(t)
-	equal(t, all, []store.Applied{{Provider: "aws", Origin: org, Serial: 1, Verified: t0}, want})
 	for _, bad := range []string{"", "a\x00b"} {
-		if _, err := s.BeginApply(t.Context(), bad, org, intent); err == nil {
+		if err := s.SaveMirror(t.Context(), bad, org, 0, m); err == nil {
 			t.Errorf("provider name %q was taken", bad)
 		}
 	}
 }
 
-func testStale(t *testing.T, s *session) {
-	g1 := must(s.BeginApply(t.Context(), "cf", org, store.Intent{Begun: t0}))(t)
-	g2 := must(s.BeginApply(t.Context(), "cf", org, store.Intent{Begun: t0.Add(time.Second)}))(t)
-	if g2 <= g1 {
-		t.Errorf("generation %d after %d", g2, g1)
+func testMirrorsStale(t *testing.T, s *session) {
+	other := store.Mirror{Generation: 9, Live: []byte("other"), Base: []byte("other")}
+	wantErr(t, s.SaveMirror(t.Context(), "cf", org, 8, other), store.ErrStale)
+	equal(t, must(s.Mirror(t.Context(), "cf", org))(t), store.Mirror{})
+	m := store.Mirror{Generation: 5, Live: []byte("l5"), Base: []byte("b5")}
+	ok(t, s.SaveMirror(t.Context(), "cf", org, 0, m))
+	for _, was := range []uint64{0, 4, 6, 9} {
+		wantErr(t, s.SaveMirror(t.Context(), "cf", org, was, other), store.ErrStale)
 	}
-	o := store.Owned{RRset: zones.RRset{Name: org, Type: dns.TypeA, TTL: 1, Data: [][]byte{{1, 2, 3, 4}}}}
-	for _, g := range []uint64{g1, 0, g2 + 1} {
-		wantErr(t, s.RecordApplied(t.Context(), "cf", org, g, []store.Owned{o}), store.ErrStale)
-		wantErr(t, s.EndApply(t.Context(), "cf", org, g, store.Outcome{Time: t0}), store.ErrStale)
+	if err := s.SaveMirror(t.Context(), "cf", org, 5, store.Mirror{Generation: 4, Live: []byte("other"), Base: []byte("other")}); err == nil {
+		t.Error("a generation fell")
 	}
-	equal(t, len(must(s.Owned(t.Context(), "cf", org))(t)), 0)
-	equal(t, must(s.Applied(t.Context(), "cf", org))(t).Pending, true)
+	equal(t, must(s.Mirror(t.Context(), "cf", org))(t), m)
 	// Another zone and another provider count for themselves.
-	equal(t, must(s.BeginApply(t.Context(), "aws", org, store.Intent{}))(t), uint64(1))
-	equal(t, must(s.BeginApply(t.Context(), "cf", zones.Root, store.Intent{}))(t), uint64(1))
+	ok(t, s.SaveMirror(t.Context(), "aws", org, 0, other))
+	ok(t, s.SaveMirror(t.Context(), "cf", zones.Root, 0, other))
+	equal(t, must(s.Mirror(t.Context(), "cf", org))(t), m)
 }
 
-func testIntents(t *testing.T, s *session) {
-	for i := range 20 {
-		g := must(s.BeginApply(t.Context(), "cf", org, store.Intent{Serial: uint32(i), Begun: t0}))(t)
-		if i%2 == 0 {
-			ok(t, s.EndApply(t.Context(), "cf", org, g, store.Outcome{Time: t0, Error: "no"}))
+// testMirrorSizes has blobs grow and shrink, and change in the middle.
+func testMirrorSizes(t *testing.T, s *session) {
+	r := rand.New(rand.NewPCG(1, 2))
+	octets := func(n int) []byte {
+		b := make([]byte, n)
+		for i := range b {
+			b[i] = byte(r.Uint32())
 		}
+		return b
 	}
-	got := must(s.Intents(t.Context(), "cf", org, 3))(t)
-	equal(t, got, []store.Intent{
-		{Generation: 20, Serial: 19, Begun: t0},
-		{Generation: 19, Serial: 18, Begun: t0, Ended: t0, Error: "no"},
-		{Generation: 18, Serial: 17, Begun: t0},
-	})
+	var m store.Mirror
+	for _, n := range []int{1, 3 << 20, 64 << 10, 64<<10 + 1, 64<<10 - 1, 128 << 10, 2 << 20, 2<<20 + 5, 7, 1 << 20} {
+		was := m.Generation
+		m = store.Mirror{Generation: was + 1, Live: octets(n / 3), Base: octets(n)}
+		if n < 3 {
+			m.Live = nil
+		}
+		ok(t, s.SaveMirror(t.Context(), "p", org, was, m))
+		wantMirror(t, s, m)
+	}
+	m.Base[1<<19]++
+	m.Base = slices.Concat(m.Base, m.Base[:10])
+	ok(t, s.SaveMirror(t.Context(), "p", org, m.Generation, m))
+	wantMirror(t, s, m)
+	s.reopen(t)
+	wantMirror(t, s, m)
 }
 
-func testOwned(t *testing.T, s *session) {
-	set := func(name string, typ uint16, data ...string) store.Owned {
-		o := store.Owned{RRset: zones.RRset{Name: zones.MustParseName(name), Type: typ, TTL: 60}}
-		for _, d := range data {
-			o.RRset.Data = append(o.RRset.Data, []byte(d))
-		}
-		return o
+// wantMirror says nothing of where blobs differ: they are large.
+func wantMirror(t *testing.T, s *session, want store.Mirror) {
+	t.Helper()
+	got := must(s.Mirror(t.Context(), "p", org))(t)
+	if got.Generation != want.Generation || !bytes.Equal(got.Live, want.Live) || !bytes.Equal(got.Base, want.Base) {
+		t.Errorf("got generation %d, live of %d, base of %d octets; want what was saved: %d, %d, %d", got.Generation, len(got.Live), len(got.Base),
+			want.Generation, len(want.Live), len(want.Base))
 	}
-	g := must(s.BeginApply(t.Context(), "cf", org, store.Intent{}))(t)
-	ok(t, s.RecordApplied(t.Context(), "cf", org, g, []store.Owned{set("www.example.org.", dns.TypeA, "1234"),
-		set("a.www.example.org.", dns.TypeA, "1234"), set("example.org.", dns.TypeMX, "12x"), set("example.org.", dns.TypeA, "1234", "5678")}))
-	g = must(s.BeginApply(t.Context(), "cf", org, store.Intent{}))(t)
-	ok(t, s.RecordApplied(t.Context(), "cf", org, g, []store.Owned{set("www.example.org.", dns.TypeA)})) // removed, still ours
-	names := func() (out []string) {
-		for _, o := range must(s.Owned(t.Context(), "cf", org))(t) {
-			out = append(out, fmt.Sprintf("%s %s %d gen %d", o.RRset.Name, zones.TypeString(o.RRset.Type), len(o.RRset.Data), o.Generation))
-		}
-		return out
-	}
-	equal(t, names(), []string{"example.org. A 2 gen 1", "example.org. MX 1 gen 1", "www.example.org. A 0 gen 2", "a.www.example.org. A 1 gen 1"})
-	ok(t, s.Disown(t.Context(), "cf", org, []store.Owned{set("example.org.", dns.TypeMX), set("never.example.org.", dns.TypeA)}))
-	equal(t, names(), []string{"example.org. A 2 gen 1", "www.example.org. A 0 gen 2", "a.www.example.org. A 1 gen 1"})
-	if err := s.RecordApplied(t.Context(), "cf", org, g, []store.Owned{set("example.com.", dns.TypeA, "1234")}); err == nil {
-		t.Error("a record outside the zone was kept")
-	}
-	swapped := set("example.org.", dns.TypeA, "5678", "1234")
-	if got, want := store.HashRRset(swapped.RRset), must(s.Owned(t.Context(), "cf", org))(t)[0].Hash; got != want {
-		t.Error("the hash depends on the order of records")
-	}
+	s.check(t)
 }
 
 func testEvents(t *testing.T, s *session) {
@@ -668,18 +651,13 @@ func testMeta(t *testing.T, s *session) {
 
 // testOwnership changes what the store was given and what it gave.
 func testOwnership(t *testing.T, s *session) {
-	rdata := []byte{192, 0, 2, 1}
-	name := zones.MustParseName("www.example.org.")
-	intent := store.Intent{Plan: []byte("plan"), Changes: []zones.Change{{Name: name, Type: dns.TypeA,
-		New: zones.RRset{Name: name, Type: dns.TypeA, Data: [][]byte{rdata}}}}}
-	_, err := s.BeginApply(t.Context(), "cf", org, intent)
-	ok(t, err)
-	rdata[0], intent.Plan[0] = 0, 0
+	m := store.Mirror{Generation: 1, Live: []byte("live"), Base: []byte("base")}
+	ok(t, s.SaveMirror(t.Context(), "cf", org, 0, m))
+	m.Live[0], m.Base[0] = 'x', 'x'
 	for range 2 {
-		in := must(s.Intents(t.Context(), "cf", org, 1))(t)[0]
-		equal(t, in.Changes[0].New.Data[0], []byte{192, 0, 2, 1})
-		equal(t, string(in.Plan), "plan")
-		in.Changes[0].New.Data[0][0], in.Plan[0] = 0, 0
+		got := must(s.Mirror(t.Context(), "cf", org))(t)
+		equal(t, got, store.Mirror{Generation: 1, Live: []byte("live"), Base: []byte("base")})
+		got.Live[0], got.Base[0] = 'x', 'x'
 	}
 	ok(t, s.SetMeta(t.Context(), "k", []byte("v")))
 	must(s.Meta(t.Context(), "k"))(t)[0] = 'x'
