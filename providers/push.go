@@ -29,6 +29,7 @@ type Result struct {
 	Plan       *Plan    `json:"plan"`       // what was to be done
 	Applied    int      `json:"applied"`    // RRsets seen at the provider afterwards
 	Left       []string `json:"left"`       // RRsets that were not: "www A"
+	Asked      bool     `json:"asked"`      // there are name servers, and they were asked
 	Unverified []string `json:"unverified"` // what name servers did not answer yet when the wait was over
 	Unasked    []string `json:"unasked"`    // what they can't be asked for
 }
@@ -122,8 +123,10 @@ func (e *Engine) Push(ctx context.Context, provider string, zone zones.Name, o P
 	}
 	w.await(ctx, keys, o.Wait)
 	w.finishVerify(ctx)
-	res.Unverified, _ = w.verifier.problems()
-	res.Unasked = w.verifier.unasked()
+	unverified, _ := w.verifier.problems()
+	res.Unverified = append(res.Unverified, unverified...)
+	res.Unasked = append(res.Unasked, w.verifier.unasked()...)
+	res.Asked = len(keys) > 0 && w.verifier.asks() && o.Wait > 0
 	return res, nil
 }
 

@@ -25,6 +25,7 @@ type verifier struct {
 	driver  Driver
 	checks  map[Key]*check
 	skipped map[Key]string
+	servers int           // that the last round asked
 	changed chan struct{} // closed and replaced whenever checks change
 }
 
@@ -167,6 +168,13 @@ func (v *verifier) unasked() (out []string) {
 	return out
 }
 
+// asks says whether there are name servers to ask.
+func (v *verifier) asks() bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.servers > 0
+}
+
 func (v *verifier) busy() bool {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -254,6 +262,9 @@ func (v *verifier) askAll(ctx context.Context, d Driver, checks map[Key]*check) 
 	if err != nil {
 		return fail(fmt.Sprintf("finding the name servers: %v", err))
 	}
+	v.mu.Lock()
+	v.servers = len(servers)
+	v.mu.Unlock()
 	var mu sync.Mutex
 	var wg sync.WaitGroup
 	gate := make(chan struct{}, askParallel)

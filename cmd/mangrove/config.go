@@ -199,9 +199,7 @@ func loadConfig(path string) (*config, []zones.Problem) {
 func (c *config) parse(src []byte) []zones.Problem {
 	origins, problems := yamlconf.Decode(c.path, src, c)
 	c.origins = origins
-	if dir := c.dir(); len(problems) == 0 {
-		c.Zones, c.Data = under(dir, c.Zones), under(dir, c.Data)
-	}
+	c.Zones, c.Data = under(c.dir(), c.Zones), under(c.dir(), c.Data)
 	for name, check := range c.Checks {
 		inheritCheck(&check, &c.CheckDefaults, origins, "checks."+name)
 		c.Checks[name] = check

@@ -102,7 +102,7 @@ func shownDefault(v any, f reflect.StructField) string {
 	if _, section := textTypes[f.Type]; !section && (f.Type.Kind() == reflect.Struct || f.Type.Kind() == reflect.Map) {
 		return ""
 	}
-	s := shower{origin: func(string) string { return "" }}
+	s := shower{origin: func(string) string { return "default" }}
 	s.show(f.Tag.Get("yaml"), reflect.ValueOf(v).FieldByIndex(f.Index))
 	if len(s.values) == 0 {
 		return ""

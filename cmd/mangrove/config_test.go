@@ -174,7 +174,7 @@ func TestSecret(t *testing.T) {
 	for text, want := range map[string]string{
 		"env:MANGROVE_TEST_TOKEN": "from the environment", "file:" + file: "from a file", "plain": "plain", "": "",
 	} {
-		if got, err := secret(text); got != want || err != nil {
+		if got, err := secret(text, "."); got != want || err != nil {
 			t.Errorf("%q: got %q, %v", text, got, err)
 		}
 	}
@@ -182,7 +182,7 @@ func TestSecret(t *testing.T) {
 		"env:MANGROVE_TEST_NOT_SET": "environment variable MANGROVE_TEST_NOT_SET is not set",
 		"file:/nowhere/token":       "/nowhere/token can't be read: no such file or directory",
 	} {
-		if _, err := secret(text); err == nil || err.Error() != want {
+		if _, err := secret(text, "."); err == nil || err.Error() != want {
 			t.Errorf("%q: got %v, want %s", text, err, want)
 		}
 	}

@@ -158,7 +158,12 @@ func (s *shower) check(cfg *config, zc *zoneConfig, name string) {
 		return originOr(origins, p, originOr(cfg.origins, "check_defaults."+key, "default"))
 	}}
 	inner.show(path, reflect.ValueOf(cc))
-	s.values = append(s.values, inner.values...)
+	for _, v := range inner.values {
+		// What only HTTP has is no part of a tcp check.
+		if key := strings.TrimPrefix(v.path, path+"."); cc.Type != "tcp" || !slices.Contains([]string{"path", "method", "expect_status"}, key) {
+			s.values = append(s.values, v)
+		}
+	}
 }
 
 // show walks a value down to what is written as one.
@@ -176,7 +181,7 @@ func (s *shower) show(path string, v reflect.Value) {
 		return
 	}
 	if _, text := textTypes[v.Type()]; text {
-		if text := fmt.Sprint(v.Interface()); text != "" && text != "0s" {
+		if text := fmt.Sprint(v.Interface()); text != "" && (text != "0s" || s.origin(path) != "default") {
 			s.add(path, text)
 		}
 		return

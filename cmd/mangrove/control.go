@@ -78,7 +78,8 @@ func newControlServer(dataDir string, op operator, log *slog.Logger) (*controlSe
 	if err != nil {
 		return nil, fmt.Errorf("control socket: %w", err)
 	}
-	// The directory lets nobody else in, so there is no moment at which another user could connect.
+	// Until then the umask rules, which lets nobody else write, and so connect; and a data directory that we made lets
+	// nobody else in.
 	if err := os.Chmod(path, 0o600); err != nil {
 		l.Close()
 		return nil, fmt.Errorf("control socket: %w", err)

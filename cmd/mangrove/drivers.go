@@ -69,7 +69,7 @@ func buildDrivers(cfg *config, before drivers) (drivers, []zones.Problem) {
 }
 
 func buildDriver(cfg *config, conf providerConfig) (providers.Driver, error) {
-	options, err := resolveSecrets(conf.Options)
+	options, err := resolveSecrets(conf.Options, cfg.dir())
 	if err != nil {
 		return nil, err
 	}
@@ -101,7 +101,7 @@ func parseMirror(path string, data []byte, origin zones.Name) (*zones.Zone, erro
 
 // resolveSecrets returns a copy of an options struct with the texts that "env:NAME" and "file:PATH" refer to in their
 // places. Errors name the reference, never what it holds.
-func resolveSecrets(options any) (any, error) {
+func resolveSecrets(options any, dir string) (any, error) {
 	v := reflect.New(reflect.TypeOf(options).Elem())
 	v.Elem().Set(reflect.ValueOf(options).Elem())
 	for _, f := range reflect.VisibleFields(v.Elem().Type()) {
@@ -109,7 +109,7 @@ func resolveSecrets(options any) (any, error) {
 			continue
 		}
 		field := v.Elem().FieldByIndex(f.Index)
-		text, err := secret(field.String())
+		text, err := secret(field.String(), dir)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", f.Tag.Get("yaml"), err)
 		}
@@ -118,8 +118,8 @@ func resolveSecrets(options any) (any, error) {
 	return v.Interface(), nil
 }
 
-// secret returns what text refers to, or text itself.
-func secret(text string) (string, error) {
+// secret returns what text refers to, or text itself. A path is relative to dir.
+func secret(text, dir string) (string, error) {
 	if name, ok := strings.CutPrefix(text, "env:"); ok {
 		value, set := os.LookupEnv(name)
 		if !set || value == "" {
@@ -128,6 +128,7 @@ func secret(text string) (string, error) {
 		return value, nil
 	}
 	if path, ok := strings.CutPrefix(text, "file:"); ok {
+		path = under(dir, path)
 		b, err := os.ReadFile(path)
 		if err != nil {
 			return "", fmt.Errorf("%s %s", path, readProblem(err))

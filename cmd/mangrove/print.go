@@ -124,7 +124,7 @@ func (c *cli) printLines(lines []providers.Line) {
 	var rows [][]string
 	for _, l := range lines {
 		value := fmt.Sprintf("%d %s %s", l.TTL, l.Type, l.Text)
-		if l.Op == providers.Alter && l.OldTTL != l.TTL {
+		if l.OldTTL != 0 && l.OldTTL != l.TTL {
 			value = fmt.Sprintf("%d -> %s", l.OldTTL, value)
 		}
 		if l.Attrs != "" {
@@ -193,7 +193,7 @@ func (c *cli) printPush(r pushReport) {
 }
 
 func verified(r pushReport) string {
-	if len(r.Unverified) > 0 || len(r.Unasked) > 0 {
+	if !r.Asked || len(r.Unverified) > 0 || len(r.Unasked) > 0 {
 		return ""
 	}
 	return ", and answered by its name servers"
@@ -267,10 +267,14 @@ func printZone(out io.Writer, z zoneReport) {
 		fmt.Fprintf(out, "  %s\n", p)
 	}
 	for _, h := range z.Health {
-		fmt.Fprintf(out, "  %s %s: %s\n", h.Name, h.Type, h.Outcome)
+		outcome := h.Outcome
+		if z.Mode == "observe" {
+			outcome = "would be: " + outcome
+		}
+		fmt.Fprintf(out, "  %s %s: %s\n", h.Name, h.Type, outcome)
 		var rows [][]string
 		for _, t := range h.Targets {
-			rows = append(rows, []string{t.Target, stateText(t), t.why()})
+			rows = append(rows, []string{t.Target, stateText(t, z.Mode), t.why()})
 		}
 		table(out, "    ", rows)
 	}
@@ -282,9 +286,12 @@ func printZone(out io.Writer, z zoneReport) {
 	}
 }
 
-func stateText(t targetReport) string {
+func stateText(t targetReport, mode actMode) string {
 	s := t.State.String()
-	if !t.Served {
+	switch {
+	case !t.Served && mode == "observe":
+		s += ", would be left out"
+	case !t.Served:
 		s += ", left out"
 	}
 	if !t.Since.IsZero() {

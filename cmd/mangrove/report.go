@@ -38,6 +38,7 @@ type pushReport struct {
 	planReport
 	Applied    int      `json:"applied"`
 	Left       []string `json:"left"`
+	Asked      bool     `json:"asked"` // name servers were asked for what was applied
 	Unverified []string `json:"unverified"`
 	Unasked    []string `json:"unasked"`
 	Blocked    []string `json:"blocked,omitempty"` // ids of guards that stand in the way
@@ -200,7 +201,7 @@ func (a *app) selected(q planQuery) ([]planReport, error) {
 	if _, ok := cfg.Providers[q.Provider]; q.Provider != "" && !ok {
 		return nil, errors.New(unknownProvider(q.Provider, cfg))
 	}
-	var out []planReport
+	out := []planReport{}
 	for _, origin := range slices.SortedFunc(maps.Keys(a.zones), zones.Name.Compare) {
 		src := a.zones[origin].src
 		if src.zone == nil || !want.IsZero() && origin != want {
@@ -298,7 +299,8 @@ func (a *app) Push(ctx context.Context, q planQuery) ([]pushReport, error) {
 	eachMirror(reports, func(r *pushReport) {
 		res, err := a.engine.Push(ctx, r.Provider, zones.MustParseName(r.Zone), opts)
 		if res != nil {
-			r.Plan, r.Applied, r.Left, r.Unverified, r.Unasked = res.Plan, res.Applied, res.Left, res.Unverified, res.Unasked
+			r.Plan, r.Applied, r.Asked = res.Plan, res.Applied, res.Asked
+			r.Left, r.Unverified, r.Unasked = append(r.Left, res.Left...), append(r.Unverified, res.Unverified...), append(r.Unasked, res.Unasked...)
 		}
 		if err != nil {
 			r.Error = err.Error()

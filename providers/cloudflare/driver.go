@@ -55,7 +55,7 @@ func New(opts Options) (*Driver, error) {
 		account = new(libcloudflare.Provider)
 	}
 	var errs []error
-	if err := checkToken("api_token", account.APIToken, true); err != nil {
+	if err := checkToken("token", account.APIToken, true); err != nil {
 		errs = append(errs, err)
 	}
 	if err := checkToken("zone_token", account.ZoneToken, false); err != nil {
@@ -69,7 +69,7 @@ func New(opts Options) (*Driver, error) {
 		base = defaultBase
 	}
 	if u, err := url.Parse(base); err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
-		errs = append(errs, fmt.Errorf("base address %q is no http address", opts.BaseURL))
+		errs = append(errs, fmt.Errorf("endpoint %q is no http address", opts.BaseURL))
 	}
 	for zone, id := range opts.ZoneIDs {
 		if id == "" || strings.Trim(id, "0123456789abcdef") != "" {

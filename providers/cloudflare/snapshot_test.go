@@ -349,12 +349,12 @@ func TestOptions(t *testing.T) {
 		Account: &libcloudflare.Provider{APIToken: "with space", ZoneToken: "new\nline"}, Plan: "gold", BaseURL: "ftp://x",
 		ZoneIDs: map[zones.Name]string{origin: "Z123"},
 	})
-	want := "cloudflare: api_token has spaces or characters that no token has\nzone_token has spaces or characters that no token has\n" +
-		"plan \"gold\" is none of free, paid, enterprise\nbase address \"ftp://x\" is no http address\nzone id \"Z123\" of example.com. is not of hexadecimal digits"
+	want := "cloudflare: token has spaces or characters that no token has\nzone_token has spaces or characters that no token has\n" +
+		"plan \"gold\" is none of free, paid, enterprise\nendpoint \"ftp://x\" is no http address\nzone id \"Z123\" of example.com. is not of hexadecimal digits"
 	if err == nil || err.Error() != want {
 		t.Errorf("got %v\nwant %s", err, want)
 	}
-	if _, err := cloudflare.New(cloudflare.Options{}); err == nil || err.Error() != "cloudflare: api_token is missing" {
+	if _, err := cloudflare.New(cloudflare.Options{}); err == nil || err.Error() != "cloudflare: token is missing" {
 		t.Errorf("got %v", err)
 	}
 }

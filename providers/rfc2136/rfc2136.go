@@ -114,7 +114,7 @@ func (d *Driver) setKey(a *libdns.Provider) error {
 		d.keyAlg = strings.ToLower(dns.Fqdn(a.KeyAlg))
 	}
 	if !slices.Contains(algorithms[:], d.keyAlg) {
-		return fmt.Errorf("key_alg: %q is not one of hmac-sha1, hmac-sha224, hmac-sha256, hmac-sha384, hmac-sha512", a.KeyAlg)
+		return fmt.Errorf("key_algorithm: %q is not one of hmac-sha1, hmac-sha224, hmac-sha256, hmac-sha384, hmac-sha512", a.KeyAlg)
 	}
 	if raw, err := base64.StdEncoding.DecodeString(a.Key); err != nil || len(raw) == 0 {
 		return errors.New("key: not base64, or empty")

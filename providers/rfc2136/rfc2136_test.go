@@ -58,7 +58,7 @@ func TestBadOptions(t *testing.T) {
 		{Options{Account: &libdns.Provider{Server: "ns1", Key: keySecret}}, "key_name is not set, but key is"},
 		{Options{Account: &libdns.Provider{Server: "ns1", KeyName: "k", Key: "secret!"}}, "key: not base64, or empty"},
 		{Options{Account: &libdns.Provider{Server: "ns1", KeyName: "k", Key: keySecret, KeyAlg: "hmac-md5"}},
-			`key_alg: "hmac-md5" is not one of hmac-sha1, hmac-sha224, hmac-sha256, hmac-sha384, hmac-sha512`},
+			`key_algorithm: "hmac-md5" is not one of hmac-sha1, hmac-sha224, hmac-sha256, hmac-sha384, hmac-sha512`},
 		{Options{Account: &libdns.Provider{Server: "ns1", KeyName: "a..b", Key: "x"}, Nameservers: []string{"[::1"}},
 			"nameservers: address [::1: missing ']' in address\nkey_name: bad domain name \"a..b\": a label is empty"},
 	} {
