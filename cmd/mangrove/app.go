@@ -85,7 +85,7 @@ func openApp(ctx context.Context, cfg *config, log *slog.Logger) (_ *app, err er
 		Dial: a.dialTarget, Resolve: resolveTarget, Log: log, Flap: cfg.Flap.flap(),
 	})
 	a.engine = providers.NewEngine(providers.Options{
-		State: providers.NewKVState(providers.KV{Get: a.getMeta, Set: a.setMeta}), Log: log, Now: a.now,
+		State: mirrorState{st}, Log: log, Now: a.now,
 	})
 	// An account with a problem keeps no zone from being served: its mirrors wait.
 	a.drivers, a.problems = buildDrivers(cfg, nil)
@@ -100,18 +100,6 @@ func (a *app) config() *config { return a.cfg.Load() }
 
 func (f flapConfig) flap() healthcheck.Flap {
 	return healthcheck.Flap{Max: f.Max, Window: f.Window, Penalty: float64(f.Penalty), Cap: f.Cap}
-}
-
-func (a *app) getMeta(key string) ([]byte, error) {
-	v, err := a.store.Meta(context.Background(), key)
-	if errors.Is(err, store.ErrNotFound) {
-		return nil, nil
-	}
-	return v, err
-}
-
-func (a *app) setMeta(key string, value []byte) error {
-	return a.store.SetMeta(context.Background(), key, value)
 }
 
 // Close frees the store. Nothing of a may run any more.
