@@ -26,7 +26,8 @@ type zoneState struct {
 	src *source
 	// decisions are those in force, by RRset. The map is replaced, never modified: plans read it.
 	decisions map[rrsetKey]healthcheck.Decision
-	// made holds what each published generation was made of, until it is durable and handed to the providers.
+	// made holds what each published generation was made of, by generation: the durable one that the providers have, and
+	// those after it.
 	made []madeOf
 }
 
@@ -35,6 +36,7 @@ type madeOf struct {
 	generation uint64
 	loaded     *zones.Zone
 	decisions  map[rrsetKey]healthcheck.Decision
+	handed     uint64 // the generation that the providers know it by; 0: they don't have it yet
 }
 
 // publishSources takes newly read sources live, all in one swap, and watches what they point at.
@@ -191,7 +193,7 @@ func (a *app) noteMadeLocked(origin zones.Name) {
 	if n := len(st.made); n > 0 && st.made[n-1].generation == v.Generation {
 		st.made = st.made[:n-1]
 	}
-	st.made = append(st.made, madeOf{v.Generation, st.src.zone, st.decisions})
+	st.made = append(st.made, madeOf{generation: v.Generation, loaded: st.src.zone, decisions: st.decisions})
 }
 
 // mirrorDurable hands what has become durable to the providers. Until then they must not see it: a crash would take its
@@ -200,23 +202,38 @@ func (a *app) mirrorDurable() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for origin, st := range a.zones {
-		if len(st.made) == 0 {
-			continue
-		}
 		v, ok := a.live.Durable(origin)
 		if !ok {
 			continue
 		}
-		i := slices.IndexFunc(st.made, func(m madeOf) bool { return m.generation == v.Generation })
-		if i < 0 {
+		m, ok := st.hand(v.Generation)
+		if !ok {
 			continue
 		}
-		m := st.made[i]
-		st.made = slices.Clone(st.made[i+1:])
 		a.engine.Update(origin, providers.Desired{
 			Served: v.Zone, Loaded: m.loaded, Generation: v.Generation, Reasons: planReasons(m.decisions),
 		})
 	}
+}
+
+// hand returns what the durable version of a generation was made of, once, and forgets what is older. That is the
+// newest entry up to it: what is served may get a higher generation, without being published anew, where the journal
+// was not as it was left.
+func (st *zoneState) hand(generation uint64) (madeOf, bool) {
+	n := 0
+	for n < len(st.made) && st.made[n].generation <= generation {
+		n++
+	}
+	if n == 0 {
+		return madeOf{}, false
+	}
+	st.made = slices.Clone(st.made[n-1:])
+	m := &st.made[0]
+	if m.handed == generation {
+		return madeOf{}, false
+	}
+	m.handed = generation
+	return *m, true
 }
 
 // planReasons tells a plan why a record is left out.
