@@ -43,8 +43,11 @@ type app struct {
 
 	cfg atomic.Pointer[config] // in force
 
+	reading sync.Mutex // held while files are read and published: an older reading must not overtake a newer one
+
 	mu       sync.Mutex      // one change of what is served at a time
 	problems []zones.Problem // of the newest reading of mangrove.yaml and the directory; cfg stays as it was good
+	accounts []zones.Problem // of accounts at providers: their mirrors wait
 	restart  []string        // what of mangrove.yaml changed and takes a restart
 	zones    map[zones.Name]*zoneState
 	watched  map[healthcheck.Key][]zones.Name
@@ -88,7 +91,7 @@ func openApp(ctx context.Context, cfg *config, log *slog.Logger) (_ *app, err er
 		State: mirrorState{st}, Log: log, Now: a.now,
 	})
 	// An account with a problem keeps no zone from being served: its mirrors wait.
-	a.drivers, a.problems = buildDrivers(cfg, nil)
+	a.drivers, a.accounts = buildDrivers(cfg, nil)
 	if err := a.restoreVerdicts(ctx); err != nil {
 		return nil, err
 	}
@@ -114,6 +117,9 @@ func (a *app) loadAll(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	for _, p := range append(slices.Clone(a.accounts), a.problems...) {
+		a.log.Error(p.String())
+	}
 	a.logSources(list)
 	if err := a.publishSources(ctx, list); err != nil {
 		return err
@@ -129,14 +135,15 @@ func (a *app) readEveryZone(ctx context.Context) ([]*source, error) {
 		problems = append(problems, zones.Problem{Pos: zones.Pos{File: a.config().Zones}, Severity: zones.Error,
 			Text: readProblem(err) + "; the zones of the last run are served on"})
 	}
-	a.problems = append(a.problems, problems...)
+	a.problems = problems
 	list := a.sources.readAll(ctx, a.config(), files, nil)
 	stored, err := a.store.Sources(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("read what the store has: %w", err)
 	}
+	there := originsOf(files)
 	for _, s := range stored {
-		if slices.ContainsFunc(files, func(f zonefile.ZoneFile) bool { return f.Origin == s.Origin }) {
+		if there[s.Origin] {
 			continue
 		}
 		src, err := a.sources.stored(ctx, a.config(), s.Origin)
@@ -184,7 +191,7 @@ func (a *app) logSources(list []*source) {
 	}
 }
 
-// readPaths reads again what changed at paths; gone are files that are not there any more.
+// readPaths reads again what changed at paths; gone are files that are not there any more. a.reading is held.
 func (a *app) readPaths(ctx context.Context, changed, gone []string) error {
 	cfg := a.config()
 	a.mu.Lock()
@@ -207,9 +214,9 @@ func (a *app) readPaths(ctx context.Context, changed, gone []string) error {
 		return src != nil && src.state != sourceGone && !slices.ContainsFunc(paths, src.concerns)
 	})
 	list := a.sources.readAll(ctx, cfg, touched, before)
+	there := originsOf(files)
 	for origin, src := range before {
-		there := slices.ContainsFunc(files, func(f zonefile.ZoneFile) bool { return f.Origin == origin })
-		if !there && src.state != sourceGone && src.zone != nil {
+		if !there[origin] && src.state != sourceGone && src.zone != nil {
 			list = append(list, src.gone(a.now()))
 		}
 	}
@@ -226,17 +233,28 @@ func (a *app) readPaths(ctx context.Context, changed, gone []string) error {
 
 // filesChanged takes up a batch of changed files: mangrove.yaml first, since every zone depends on it.
 func (a *app) filesChanged(ctx context.Context, b zonefile.Batch) error {
+	a.reading.Lock()
+	defer a.reading.Unlock()
 	cfg := a.config()
-	if b.DirError != nil {
+	emptied := errors.Is(b.DirError, zonefile.ErrEmptied)
+	if b.DirError != nil && !emptied {
 		a.setProblems(zones.Problem{Pos: zones.Pos{File: cfg.Zones}, Severity: zones.Error, Text: readProblem(b.DirError) + "; all zones are served on as they were"})
 	}
 	if cfg.path != "" && slices.ContainsFunc(b.Changed, func(p string) bool { return filepath.Clean(p) == filepath.Clean(cfg.path) }) {
 		return a.readConfig(ctx)
 	}
-	if b.DirError != nil && len(b.Changed) == 0 {
+	if b.DirError != nil && !emptied && len(b.Changed) == 0 {
 		return nil
 	}
 	return a.readPaths(ctx, b.Changed, b.Gone)
+}
+
+func originsOf(files []zonefile.ZoneFile) map[zones.Name]bool {
+	out := make(map[zones.Name]bool, len(files))
+	for _, f := range files {
+		out[f.Origin] = true
+	}
+	return out
 }
 
 func (a *app) setProblems(problems ...zones.Problem) {
@@ -265,7 +283,7 @@ func (a *app) readConfig(ctx context.Context) error {
 	}
 	a.cfg.Store(next)
 	a.mu.Lock()
-	a.restart, a.drivers = restart, built
+	a.restart, a.drivers, a.accounts = restart, built, nil
 	a.mu.Unlock()
 	if len(restart) > 0 {
 		a.log.Warn("mangrove.yaml: changed, but taken up by a restart alone", "keys", strings.Join(restart, ", "))
@@ -286,6 +304,8 @@ func (a *app) readEverything(ctx context.Context) error {
 
 // Reload reads mangrove.yaml and all zones again, as SIGHUP does.
 func (a *app) Reload(ctx context.Context) (*reloadReport, error) {
+	a.reading.Lock()
+	defer a.reading.Unlock()
 	var err error
 	if a.config().path != "" {
 		err = a.readConfig(ctx)
@@ -297,7 +317,7 @@ func (a *app) Reload(ctx context.Context) (*reloadReport, error) {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	rep := &reloadReport{Restart: a.restart, Problems: texts(a.problems)}
+	rep := &reloadReport{Restart: a.restart, Problems: texts(append(slices.Clone(a.accounts), a.problems...))}
 	for _, origin := range slices.SortedFunc(maps.Keys(a.zones), zones.Name.Compare) {
 		rep.Zones++
 		rep.Problems = append(rep.Problems, texts(a.zones[origin].src.problems)...)

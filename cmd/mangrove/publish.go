@@ -69,7 +69,7 @@ func (a *app) publishSources(ctx context.Context, list []*source) error {
 	}
 	res, err := a.live.Publish(ctx, updates)
 	for _, w := range res.Warnings {
-		a.log.Warn(w.Problem.String(), "zone", w.Origin)
+		a.log.Warn(w.Problem.Text, "zone", w.Origin)
 	}
 	for _, u := range updates {
 		a.noteMadeLocked(u.Zone.Origin())

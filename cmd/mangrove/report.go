@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/mangrove-dns/mangrove/healthcheck"
@@ -94,12 +95,12 @@ type targetReport struct {
 }
 
 // Status tells how everything stands.
-func (a *app) Status(context.Context) (*statusReport, error) {
+func (a *app) Status(ctx context.Context) (*statusReport, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	rep := &statusReport{
 		Version: version(), Running: !a.started.IsZero(), Started: a.started, Config: a.config().path,
-		Listen: []string{}, Problems: texts(a.problems), Restart: append([]string{}, a.restart...), Zones: []zoneReport{},
+		Listen: []string{}, Problems: texts(append(slices.Clone(a.accounts), a.problems...)), Restart: append([]string{}, a.restart...), Zones: []zoneReport{},
 	}
 	for _, ap := range a.listen {
 		rep.Listen = append(rep.Listen, ap.String())
@@ -110,7 +111,7 @@ func (a *app) Status(context.Context) (*statusReport, error) {
 		mirrors[s.Zone] = append(mirrors[s.Zone], s)
 	}
 	for _, origin := range slices.SortedFunc(maps.Keys(a.zones), zones.Name.Compare) {
-		z := a.zoneReportLocked(origin)
+		z := a.zoneReportLocked(ctx, origin)
 		z.Mirrors = append(z.Mirrors, mirrors[z.Zone]...)
 		rep.Zones = append(rep.Zones, z)
 	}
@@ -131,7 +132,7 @@ func (a *app) storeProblems() []string {
 	return out
 }
 
-func (a *app) zoneReportLocked(origin zones.Name) zoneReport {
+func (a *app) zoneReportLocked(ctx context.Context, origin zones.Name) zoneReport {
 	st := a.zones[origin]
 	z := zoneReport{
 		Zone: origin.String(), File: st.src.path, State: st.src.state, Problems: texts(st.src.problems),
@@ -143,6 +144,8 @@ func (a *app) zoneReportLocked(origin zones.Name) zoneReport {
 	z.FileSerial, z.Edits, z.Mode = st.src.zone.Serial(), st.src.conf.Edits, st.src.conf.Mode
 	if v, ok := a.live.Version(origin); ok {
 		z.Serial, z.Durable, z.Since, z.Records = v.Serial, v.Durable, v.Since, v.Zone.Records()
+	} else if head, ok, err := a.store.Head(ctx, origin); err == nil && ok && head.Journaled && a.started.IsZero() {
+		z.Serial, z.Durable, z.Since = head.Serial, true, head.Time // what the last run served
 	}
 	for _, key := range slices.SortedFunc(maps.Keys(st.decisions), rrsetKey.compare) {
 		d := st.decisions[key]
@@ -209,7 +212,11 @@ func (a *app) selected(q planQuery) ([]planReport, error) {
 		}
 		for _, p := range src.conf.Providers {
 			if q.Provider == "" || p == q.Provider {
-				out = append(out, planReport{Provider: p, Type: cfg.Providers[p].Type, Zone: origin.String()})
+				r := planReport{Provider: p, Type: cfg.Providers[p].Type, Zone: origin.String()}
+				if _, ok := a.drivers[p]; !ok {
+					r.Error = a.accountProblem(p)
+				}
+				out = append(out, r)
 			}
 		}
 	}
@@ -221,6 +228,16 @@ func (a *app) selected(q planQuery) ([]planReport, error) {
 		return nil, hinted{fmt.Errorf("%s is mirrored nowhere", want), "name providers in its NAME.yaml, or in zone_defaults of mangrove.yaml"}
 	}
 	return out, nil
+}
+
+// accountProblem says why there is no driver for an account.
+func (a *app) accountProblem(provider string) string {
+	for _, p := range a.accounts {
+		if strings.HasPrefix(p.Text, "providers."+provider+": ") {
+			return p.String()
+		}
+	}
+	return "there is no account " + provider
 }
 
 // durableWait is how long a plan or push waits for what is served to be journaled. A store that takes longer has a problem
@@ -270,6 +287,9 @@ func (a *app) Plan(ctx context.Context, q planQuery) ([]planReport, error) {
 		return nil, err
 	}
 	eachMirror(reports, func(r *planReport) {
+		if r.Error != "" {
+			return
+		}
 		plan, err := a.engine.Plan(ctx, r.Provider, zones.MustParseName(r.Zone), providers.PlanOptions{Allow: q.Allow})
 		if err != nil {
 			r.Error = err.Error()
@@ -297,6 +317,9 @@ func (a *app) Push(ctx context.Context, q planQuery) ([]pushReport, error) {
 		opts.Wait = -1
 	}
 	eachMirror(reports, func(r *pushReport) {
+		if r.Error != "" {
+			return
+		}
 		res, err := a.engine.Push(ctx, r.Provider, zones.MustParseName(r.Zone), opts)
 		if res != nil {
 			r.Plan, r.Applied, r.Asked = res.Plan, res.Applied, res.Asked
