@@ -20,6 +20,7 @@ func (b *Builder) Zone() *Zone {
 	b.measure()
 	z.end, z.depth = b.layOut(order, z.first)
 	z.base = make([]byte, int(z.end)<<2)
+	hugePages(z.base)
 	for i := 1; i <= marks; i++ {
 		at := int(z.buckets)*bucketSize + 4*(i-1)
 		binary.LittleEndian.PutUint32(z.base[at:], b.names.at(order[i*markEvery]).place)

@@ -69,6 +69,6 @@
 //
 // reference_test.go is the model once more, in maps and slices; the tests make random zones and chains of versions,
 // and compare everything that a zone says with it. Files: name.go, order.go, key.go (names), rrset.go, builder.go,
-// build.go, node.go, index.go (from records to the arena), zone.go, find.go, walk.go (reading it), with.go,
+// build.go, node.go, index.go, huge*.go (from records to the arena), zone.go, find.go, walk.go (reading it), with.go,
 // overlay.go, diff.go (versions), catalog.go, check*.go (what zones mean).
 package zones
