@@ -151,9 +151,27 @@ func (w *Worker) host(z *zones.Zone, name []byte) zones.Node {
 
 // putAddresses writes the address sets of node, each whole or not at all.
 func (w *Worker) putAddresses(z *zones.Zone, node zones.Node, name []byte, ptr uint16) (count uint16, fits bool) {
-	a, fitsA := w.putExtra(z, node, dns.TypeA, name, ptr)
-	aaaa, fitsAAAA := w.putExtra(z, node, dns.TypeAAAA, name, ptr)
-	return a + aaaa, fitsA && fitsAAAA
+	fits = true
+	for i := 0; ; i++ {
+		set, ok := z.Sets(node, i)
+		switch {
+		case !ok || set.Type > dns.TypeAAAA:
+			return count, fits
+		case set.Type != dns.TypeA && set.Type != dns.TypeAAAA:
+		case w.putAddress(&set, name, ptr):
+			count += uint16(set.Count)
+		default:
+			fits = false
+		}
+	}
+}
+
+// putAddress writes one set of addresses.
+func (w *Worker) putAddress(set *zones.Set, name []byte, ptr uint16) (fits bool) {
+	if ptr != 0 {
+		return w.enc.copySet(set, ptr)
+	}
+	return w.enc.put(&rrset{Set: *set, owner: name})
 }
 
 // putExtra writes one set with name as its owner, at ptr if that is not 0.
@@ -162,12 +180,7 @@ func (w *Worker) putExtra(z *zones.Zone, node zones.Node, typ uint16, name []byt
 	if !ok {
 		return 0, true
 	}
-	if ptr != 0 && layoutOf(typ).kind == opaque {
-		fits = w.enc.copySet(&set, ptr)
-	} else {
-		fits = w.enc.put(&rrset{Set: set, ptr: ptr, owner: name})
-	}
-	if !fits {
+	if !w.enc.put(&rrset{Set: set, ptr: ptr, owner: name}) {
 		return 0, false
 	}
 	return uint16(set.Count), true

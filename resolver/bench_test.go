@@ -69,14 +69,16 @@ func benchmark(b *testing.B, format string, names, rcode int) {
 	}
 }
 
-func BenchmarkHit(b *testing.B)      { benchmark(b, "h%d.example.", benchNames, dns.RcodeSuccess) }
-func BenchmarkNXDOMAIN(b *testing.B) { benchmark(b, "x%d.example.", benchNames, dns.RcodeNameError) }
-func BenchmarkReferral(b *testing.B) {
+func BenchmarkAnswerHit(b *testing.B) { benchmark(b, "h%d.example.", benchNames, dns.RcodeSuccess) }
+func BenchmarkAnswerNXDOMAIN(b *testing.B) {
+	benchmark(b, "x%d.example.", benchNames, dns.RcodeNameError)
+}
+func BenchmarkAnswerReferral(b *testing.B) {
 	benchmark(b, "www.d%d.example.", benchNames/10, dns.RcodeSuccess)
 }
 
 // The same questions in a zone that fits the caches: what our own work costs.
-func BenchmarkSmall(b *testing.B) {
+func BenchmarkAnswerSmall(b *testing.B) {
 	cat := packetCatalog(b)
 	w := NewWorker(Policy{})
 	out := make([]byte, 1232)

@@ -38,7 +38,12 @@ func (t *names) find(msg, name []byte) (known int, at uint16, sound bool) {
 			return 0, 0, false
 		}
 		for j, n := range lengths {
-			if int(n) == len(rest) && standsAt(msg, int(t.offset[j]), rest) {
+			if int(n) != len(rest) {
+				continue
+			}
+			// Most often it stands there in one piece, in the same case.
+			off := int(t.offset[j])
+			if end := off + len(rest); end <= len(msg) && string(msg[off:end]) == string(rest) || standsAt(msg, off, rest) {
 				return i, t.offset[j], true
 			}
 		}

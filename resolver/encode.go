@@ -174,11 +174,13 @@ func (e *encoder) putRecords(s *rrset, ptr uint16, layout layout) (fits bool) {
 func (e *encoder) putFitting(s *zones.Set, ptr uint16, layout layout) {
 	for p, i := s.Wire, 0; len(p) >= recordLen; i++ {
 		data := p[recordLen:][:binary.BigEndian.Uint16(p[10:])]
+		head := e.msg[e.n:][:recordLen]
+		copy(head, p[:recordLen])
+		binary.BigEndian.PutUint16(head, ptr)
+		e.n += recordLen
 		start := e.n
-		e.n += copy(e.msg[start:], p[:recordLen])
-		e.msg[start], e.msg[start+1] = byte(ptr>>8), byte(ptr)
 		e.putData(data, layout, i)
-		binary.BigEndian.PutUint16(e.msg[start+recordLen-2:], uint16(e.n-start-recordLen))
+		binary.BigEndian.PutUint16(head[recordLen-2:], uint16(e.n-start))
 		p = p[recordLen+len(data):]
 	}
 }
