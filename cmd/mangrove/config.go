@@ -88,7 +88,7 @@ type checkConfig struct {
 	Path         string            `yaml:"path" doc:"path asked for"`
 	Host         string            `yaml:"host" doc:"Host header and TLS name; the record's owner unless said"`
 	Method       string            `yaml:"method" doc:"GET or HEAD"`
-	Headers      map[string]string `yaml:"headers" doc:"further request headers"`
+	Headers      map[string]string `yaml:"headers" doc:"further request headers" secret:"yes"`
 	ExpectStatus []statusRange     `yaml:"expect_status" doc:"HTTP statuses that count as up"`
 	ExpectBody   string            `yaml:"expect_body" doc:"text that the first 64 KiB of the body must hold"`
 	MaxLatency   time.Duration     `yaml:"max_latency" doc:"an answer slower than this is degraded"`

@@ -218,7 +218,7 @@ func FuzzConfig(f *testing.F) {
 			_ = configValues(cfg)
 			for _, a := range cfg.Providers {
 				// A driver that can't be made must say so.
-				if d, err := buildDriver(cfg, a); d == nil && err == nil {
+				if d, err := buildDriver(cfg, a.Type, a.Options); d == nil && err == nil {
 					t.Error("neither driver nor error")
 				}
 			}

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"maps"
+	"net/url"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -19,6 +20,7 @@ func (c *cli) configCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "config",
 		Short: "Show the configuration in force, or the schema of its files",
+		RunE:  needsCommand,
 	}
 	cmd.AddCommand(&cobra.Command{
 		Use:   "show [ZONE]",
@@ -194,7 +196,14 @@ func (s *shower) show(path string, v reflect.Value) {
 				continue
 			}
 			field := v.FieldByIndex(f.Index)
-			if f.Tag.Get("secret") != "" {
+			switch {
+			case f.Tag.Get("secret") == "":
+			case field.Kind() == reflect.Map:
+				for _, key := range slices.Sorted(maps.Keys(keysOf(field))) {
+					s.secret(join(join(path, name), key), field.MapIndex(reflect.ValueOf(key)).String())
+				}
+				continue
+			default:
 				s.secret(join(path, name), field.String())
 				continue
 			}
@@ -234,6 +243,9 @@ func (s *shower) secret(path, text string) {
 }
 
 func (s *shower) add(path, text string) {
+	if u, err := url.Parse(text); err == nil && u.User != nil {
+		text = u.Redacted()
+	}
 	s.values = append(s.values, shown{path, text, s.origin(path)})
 }
 

@@ -23,7 +23,7 @@ import (
 type drivers map[string]driver
 
 type driver struct {
-	conf providerConfig
+	options any // as they were made out, secrets included
 	providers.Driver
 }
 
@@ -46,43 +46,48 @@ func (p *providerConfig) Variant(kind string) (any, error) {
 	return nil, fmt.Errorf("unknown type %q; known are %s", kind, strings.Join(known, ", "))
 }
 
-// buildDrivers makes a driver for each account. One whose settings are as in before is taken over: it knows its rate
-// and its zones.
+// buildDrivers makes a driver for each account. One whose settings are as in before, secrets included, is taken over: it
+// knows its rate and its zones.
 func buildDrivers(cfg *config, before drivers) (drivers, []zones.Problem) {
 	out := make(drivers, len(cfg.Providers))
 	var problems []zones.Problem
 	for _, name := range slices.Sorted(maps.Keys(cfg.Providers)) {
 		conf := cfg.Providers[name]
-		if old, ok := before[name]; ok && reflect.DeepEqual(old.conf, conf) {
+		options, err := resolveSecrets(conf.Options, cfg.dir())
+		if old, ok := before[name]; err == nil && ok && reflect.DeepEqual(old.options, options) {
 			out[name] = old
 			continue
 		}
-		d, err := buildDriver(cfg, conf)
+		var d providers.Driver
+		if err == nil {
+			d, err = buildDriver(cfg, conf.Type, options)
+		}
 		if err != nil {
 			problems = append(problems, zones.Problem{Pos: cfg.origins.At("providers." + name), Severity: zones.Error,
 				Text: fmt.Sprintf("providers.%s: %v", name, err)})
 			continue
 		}
-		out[name] = driver{conf, d}
+		out[name] = driver{options, d}
 	}
 	return out, problems
 }
 
-func buildDriver(cfg *config, conf providerConfig) (providers.Driver, error) {
-	options, err := resolveSecrets(conf.Options, cfg.dir())
-	if err != nil {
-		return nil, err
-	}
+// buildDriver makes a driver. What it says never holds one of the account's secrets.
+func buildDriver(cfg *config, kind string, options any) (providers.Driver, error) {
 	for _, v := range vendors() {
-		if v.Type == conf.Type {
-			return v.New(options, registry.Dependencies{
+		if v.Type == kind {
+			d, err := v.New(options, registry.Dependencies{
 				Directory: cfg.dir(),
 				Write:     func(w io.Writer, z *zones.Zone) error { return zonefile.Write(w, z, zonefile.WriteOptions{}) },
 				Parse:     parseMirror,
 			})
+			if err != nil {
+				return nil, err
+			}
+			return discreet(d, secretsOf(options)), nil
 		}
 	}
-	return nil, fmt.Errorf("unknown type %q", conf.Type)
+	return nil, fmt.Errorf("unknown type %q", kind)
 }
 
 // parseMirror reads a zone file that we have written as a mirror.

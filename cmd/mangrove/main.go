@@ -136,6 +136,14 @@ targets that records point at, and withdraws the records of dead ones everywhere
 	return root
 }
 
+// needsCommand is what a command does that only holds others.
+func needsCommand(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return usageError{cmd.CommandPath(), fmt.Errorf("unknown command %q for %q", args[0], cmd.CommandPath())}
+	}
+	return usageError{cmd.CommandPath(), fmt.Errorf("%q needs a command", cmd.CommandPath())}
+}
+
 // wrapUsage makes mistakes in flags and arguments usage errors, for cmd and what is below it.
 func wrapUsage(cmd *cobra.Command) {
 	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usageError{cmd.CommandPath(), err} })

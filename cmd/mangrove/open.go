@@ -4,39 +4,92 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 
 	"github.com/mangrove-dns/mangrove/providers"
 	"github.com/mangrove-dns/mangrove/zones"
+	"github.com/mangrove-dns/mangrove/zones/store"
 )
 
 // config reads the configuration that the flags name. Its problems are printed; an error in it ends the command.
 func (c *cli) config() (*config, error) {
-	cfg, problems := loadConfig(findConfig(c.configPath))
-	cfg.override(c.flags)
-	for _, p := range problems {
-		fmt.Fprintln(c.stderr, p)
-	}
+	cfg, problems := c.read()
 	if hasErrors(problems) {
 		return nil, fmt.Errorf("%s has errors", cfg.path)
 	}
 	return cfg, nil
 }
 
-// operator returns who does what the commands ask for: the daemon that runs on the data directory, or, while
-// none runs, the machinery opened here.
-func (c *cli) operator(ctx context.Context) (operator, error) {
-	cfg, err := c.config()
-	if err != nil {
-		return nil, err
+// read reads the configuration and prints its problems.
+func (c *cli) read() (*config, []zones.Problem) {
+	cfg, problems := loadConfig(findConfig(c.configPath))
+	cfg.override(c.flags)
+	for _, p := range problems {
+		fmt.Fprintln(c.stderr, p)
 	}
-	client, err := dialDaemon(ctx, cfg.Data)
+	return cfg, problems
+}
+
+// storeOperator returns who can look after the store: the daemon, or the store alone. It needs no zones.
+func (c *cli) storeOperator(ctx context.Context) (storeOperator, error) {
+	client, cfg, _, err := c.daemon(ctx)
 	if err == nil {
 		return client, nil
 	}
 	if !errors.Is(err, errNoDaemon) {
 		return nil, err
+	}
+	exists, err := store.Exists(cfg.Data)
+	if err != nil {
+		return nil, fmt.Errorf("open store: %w", err)
+	}
+	if !exists {
+		return nil, hinted{fmt.Errorf("no store in %s", cfg.Data), "name the data directory with --data, or in mangrove.yaml"}
+	}
+	st, err := openStore(cfg.Data)
+	if err != nil {
+		return nil, err
+	}
+	return onlyStore{st}, nil
+}
+
+// storeOperator is the part of an operator that needs the store alone.
+type storeOperator interface {
+	StoreCheck(ctx context.Context) ([]string, error)
+	Backup(ctx context.Context, w io.Writer) error
+	Close() error
+}
+
+// onlyStore is a store without anything around it.
+type onlyStore struct{ store.Store }
+
+func (s onlyStore) StoreCheck(ctx context.Context) ([]string, error) { return s.Check(ctx), nil }
+
+// daemon returns the daemon that runs on the data directory. A configuration that has errors keeps nobody from reaching one
+// that runs well on the one before; what is wrong is returned for those who need it whole.
+func (c *cli) daemon(ctx context.Context) (client *controlClient, cfg *config, cfgErr, err error) {
+	cfg, problems := c.read()
+	if hasErrors(problems) {
+		cfgErr = fmt.Errorf("%s has errors", cfg.path)
+	}
+	client, err = dialDaemon(ctx, cfg.Data)
+	return client, cfg, cfgErr, err
+}
+
+// operator returns who does what the commands ask for: the daemon that runs on the data directory, or, while
+// none runs, the machinery opened here.
+func (c *cli) operator(ctx context.Context) (operator, error) {
+	client, cfg, cfgErr, err := c.daemon(ctx)
+	if err == nil {
+		return client, nil
+	}
+	if !errors.Is(err, errNoDaemon) {
+		return nil, err
+	}
+	if cfgErr != nil {
+		return nil, cfgErr
 	}
 	if _, err := os.Stat(cfg.Zones); err != nil {
 		return nil, hinted{fmt.Errorf("zones directory: %w", err), "name it with --zones, or in mangrove.yaml"}
@@ -99,6 +152,6 @@ func (a *app) desireOfflineLocked(ctx context.Context, origin zones.Name) error 
 			return err
 		}
 	}
-	a.engine.Update(origin, providers.Desired{Served: u.Zone, Loaded: st.src.zone, Reasons: planReasons(st.decisions)})
+	a.engine.Update(origin, providers.Desired{Served: u.Zone, Loaded: st.src.zone, Reasons: planReasons(st.acted())})
 	return nil
 }

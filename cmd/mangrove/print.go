@@ -267,14 +267,10 @@ func printZone(out io.Writer, z zoneReport) {
 		fmt.Fprintf(out, "  %s\n", p)
 	}
 	for _, h := range z.Health {
-		outcome := h.Outcome
-		if z.Mode == "observe" {
-			outcome = "would be: " + outcome
-		}
-		fmt.Fprintf(out, "  %s %s: %s\n", h.Name, h.Type, outcome)
+		fmt.Fprintf(out, "  %s %s: %s\n", h.Name, h.Type, h.Outcome)
 		var rows [][]string
 		for _, t := range h.Targets {
-			rows = append(rows, []string{t.Target, stateText(t, z.Mode), t.why()})
+			rows = append(rows, []string{t.Target, stateText(t), t.why()})
 		}
 		table(out, "    ", rows)
 	}
@@ -286,12 +282,9 @@ func printZone(out io.Writer, z zoneReport) {
 	}
 }
 
-func stateText(t targetReport, mode actMode) string {
+func stateText(t targetReport) string {
 	s := t.State.String()
-	switch {
-	case !t.Served && mode == "observe":
-		s += ", would be left out"
-	case !t.Served:
+	if !t.Served {
 		s += ", left out"
 	}
 	if !t.Since.IsZero() {

@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 
 	"github.com/mangrove-dns/mangrove/healthcheck"
@@ -43,16 +45,27 @@ type madeOf struct {
 func (a *app) publishSources(ctx context.Context, list []*source) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	var watches, mirrors bool
 	for _, src := range list {
 		st := a.zones[src.origin]
 		if st == nil {
 			st = &zoneState{}
 			a.zones[src.origin] = st
 		}
+		watches = watches || st.src.watches() || src.watches()
+		mirrors = mirrors || !src.mirroredAs(st.src)
 		st.src = src
 	}
-	a.watchLocked()
+	if watches {
+		a.watchLocked()
+	}
 	a.watchFilesLocked()
+	// One zone that can't be served keeps no other from it.
+	var errs []error
+	if mirrors || a.mirrorsStale {
+		a.mirrorsStale = false
+		errs = append(errs, a.mirrorsLocked())
+	}
 	var updates []live.Update
 	for _, src := range list {
 		if src.zone == nil {
@@ -60,12 +73,10 @@ func (a *app) publishSources(ctx context.Context, list []*source) error {
 		}
 		u, err := a.decideLocked(a.zones[src.origin])
 		if err != nil {
-			return err
+			errs = append(errs, err)
+			continue
 		}
 		updates = append(updates, u)
-	}
-	if err := a.mirrorsLocked(); err != nil {
-		return err
 	}
 	res, err := a.live.Publish(ctx, updates)
 	for _, w := range res.Warnings {
@@ -75,9 +86,23 @@ func (a *app) publishSources(ctx context.Context, list []*source) error {
 		a.noteMadeLocked(u.Zone.Origin())
 	}
 	if err != nil {
-		return fmt.Errorf("publish: %w", err)
+		errs = append(errs, fmt.Errorf("publish: %w", err))
 	}
-	return nil
+	return errors.Join(errs...)
+}
+
+// watches says whether anything of the source is probed. A source that is not there has nothing.
+func (src *source) watches() bool {
+	return src != nil && src.overlay != nil && len(src.overlay.Watches()) > 0
+}
+
+// mirroredAs says whether the source is mirrored where and how before is.
+func (src *source) mirroredAs(before *source) bool {
+	if before == nil || (src.zone == nil) != (before.zone == nil) {
+		return false
+	}
+	return src.zone == nil || slices.Equal(src.conf.Providers, before.conf.Providers) && src.conf.Edits == before.conf.Edits &&
+		reflect.DeepEqual(src.conf.Overlays, before.conf.Overlays)
 }
 
 // decideLocked withdraws from a zone what the verdicts say, and returns what is to be published. a.mu is held.
@@ -91,10 +116,11 @@ func (a *app) decideLocked(st *zoneState) (live.Update, error) {
 			return live.Update{}, fmt.Errorf("withdraw from %s: %w", st.src.origin, err)
 		}
 	}
-	return live.Update{
-		Zone: served, FileSerial: st.src.zone.Serial(), FileVersion: st.src.version,
-		Reasons: append([]string{"read " + st.src.path}, withdrawals(decisions)...),
-	}, nil
+	u := live.Update{Zone: served, FileSerial: st.src.zone.Serial(), FileVersion: st.src.fileVersion, Reasons: []string{"read " + st.src.path}}
+	if st.src.conf.Mode != "observe" {
+		u.Reasons = append(u.Reasons, withdrawals(decisions)...)
+	}
+	return u, nil
 }
 
 // publishFlips takes the transitions of verdicts live. It costs the records that they concern, not the zones.
@@ -111,12 +137,18 @@ func (a *app) publishFlips() error {
 			touched[origin] = append(touched[origin], f.Verdict.Key)
 		}
 	}
+	// The flips have been taken: a zone that can't be served now must not keep them from the others.
+	var errs []error
 	for _, origin := range slices.SortedFunc(maps.Keys(touched), zones.Name.Compare) {
 		st := a.zones[origin]
+		if st == nil || st.src.overlay == nil {
+			continue
+		}
 		changes, decisions := st.src.overlay.WithdrawTouched(a.monitor.Verdict, touched[origin]...)
 		if st.src.conf.Mode != "observe" {
 			if _, err := a.live.PublishChanges(origin, changes, reasonsOf(flips, touched[origin])); err != nil {
-				return fmt.Errorf("publish %s: %w", origin, err)
+				errs = append(errs, fmt.Errorf("publish %s: %w", origin, err))
+				continue
 			}
 		}
 		for _, d := range decisions {
@@ -127,7 +159,7 @@ func (a *app) publishFlips() error {
 		st.decisions = byRRset(st.decisions, decisions)
 		a.noteMadeLocked(origin)
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
 // byRRset returns base with decisions put in; base stays as it is.
@@ -193,7 +225,7 @@ func (a *app) noteMadeLocked(origin zones.Name) {
 	if n := len(st.made); n > 0 && st.made[n-1].generation == v.Generation {
 		st.made = st.made[:n-1]
 	}
-	st.made = append(st.made, madeOf{generation: v.Generation, loaded: st.src.zone, decisions: st.decisions})
+	st.made = append(st.made, madeOf{generation: v.Generation, loaded: st.src.zone, decisions: st.acted()})
 }
 
 // mirrorDurable hands what has become durable to the providers. Until then they must not see it: a crash would take its
@@ -261,7 +293,11 @@ func (a *app) flipLoop(ctx context.Context) error {
 			return nil
 		case <-a.monitor.Changed():
 			if err := a.publishFlips(); err != nil {
-				a.log.Error("verdicts were not published", "err", err)
+				a.log.Error("verdicts were not published everywhere", "err", err)
+			}
+			select {
+			case a.flipped <- struct{}{}:
+			default: // somebody is on the way already
 			}
 		}
 	}
@@ -279,4 +315,12 @@ func (a *app) mirrorLoop(ctx context.Context) error {
 		case <-changed:
 		}
 	}
+}
+
+// acted returns the decisions that have an effect: with mode observe, none has.
+func (st *zoneState) acted() map[rrsetKey]healthcheck.Decision {
+	if st.src.conf == nil || st.src.conf.Mode == "observe" {
+		return nil
+	}
+	return st.decisions
 }

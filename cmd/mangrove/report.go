@@ -78,7 +78,7 @@ type zoneReport struct {
 type healthReport struct {
 	Name     string         `json:"name"` // relative to the zone
 	Type     string         `json:"type"`
-	Outcome  string         `json:"outcome"`
+	Outcome  string         `json:"outcome"` // with mode observe: "would be: …", and every target is served
 	FailOpen bool           `json:"fail_open"`
 	TTL      uint32         `json:"ttl"`
 	Targets  []targetReport `json:"targets"`
@@ -96,20 +96,21 @@ type targetReport struct {
 
 // Status tells how everything stands.
 func (a *app) Status(ctx context.Context) (*statusReport, error) {
+	// Asked before the lock: every mirror is judged anew for it.
+	mirrors := make(map[string][]providers.Status)
+	for _, s := range a.engine.Status() {
+		mirrors[s.Zone] = append(mirrors[s.Zone], s)
+	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	rep := &statusReport{
 		Version: version(), Running: !a.started.IsZero(), Started: a.started, Config: a.config().path,
-		Listen: []string{}, Problems: texts(append(slices.Clone(a.accounts), a.problems...)), Restart: append([]string{}, a.restart...), Zones: []zoneReport{},
+		Listen: []string{}, Problems: a.problems.texts(), Restart: append([]string{}, a.restart...), Zones: []zoneReport{},
 	}
 	for _, ap := range a.listen {
 		rep.Listen = append(rep.Listen, ap.String())
 	}
 	rep.Problems = append(rep.Problems, a.storeProblems()...)
-	mirrors := make(map[string][]providers.Status)
-	for _, s := range a.engine.Status() {
-		mirrors[s.Zone] = append(mirrors[s.Zone], s)
-	}
 	for _, origin := range slices.SortedFunc(maps.Keys(a.zones), zones.Name.Compare) {
 		z := a.zoneReportLocked(ctx, origin)
 		z.Mirrors = append(z.Mirrors, mirrors[z.Zone]...)
@@ -153,8 +154,13 @@ func (a *app) zoneReportLocked(ctx context.Context, origin zones.Name) zoneRepor
 			continue
 		}
 		h := healthReport{Name: d.Name.Relative(origin), Type: zones.TypeString(d.Type), Outcome: d.Outcome, FailOpen: d.FailOpen, TTL: d.TTL, Targets: []targetReport{}}
+		if z.Mode == "observe" {
+			h.Outcome = "would be: " + h.Outcome
+		}
 		for _, m := range d.Members {
-			h.Targets = append(h.Targets, a.targetReport(m))
+			t := a.targetReport(m)
+			t.Served = t.Served || z.Mode == "observe"
+			h.Targets = append(h.Targets, t)
 		}
 		z.Health = append(z.Health, h)
 	}
@@ -232,7 +238,7 @@ func (a *app) selected(q planQuery) ([]planReport, error) {
 
 // accountProblem says why there is no driver for an account.
 func (a *app) accountProblem(provider string) string {
-	for _, p := range a.accounts {
+	for _, p := range a.problems.accounts {
 		if strings.HasPrefix(p.Text, "providers."+provider+": ") {
 			return p.String()
 		}

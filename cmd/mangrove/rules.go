@@ -288,6 +288,17 @@ func privateTargets(c *config, loaded *zones.Zone, rules []healthcheck.Rule) []z
 	return problems
 }
 
+// special are networks that are nobody's on the public internet, or that lead into others: shared address space (RFC 6598),
+// the like of RFC 6890, and forms of IPv6 that carry an IPv4 address (NAT64, 6to4), whatever it is.
+var special = []netip.Prefix{
+	netip.MustParsePrefix("0.0.0.0/8"), netip.MustParsePrefix("100.64.0.0/10"), netip.MustParsePrefix("192.0.0.0/24"),
+	netip.MustParsePrefix("198.18.0.0/15"), netip.MustParsePrefix("240.0.0.0/4"),
+	netip.MustParsePrefix("64:ff9b::/96"), netip.MustParsePrefix("64:ff9b:1::/48"), netip.MustParsePrefix("2002::/16"),
+}
+
 func isPrivate(a netip.Addr) bool {
+	if slices.ContainsFunc(special, func(p netip.Prefix) bool { return p.Contains(a) }) {
+		return true
+	}
 	return a.IsPrivate() || a.IsLoopback() || a.IsLinkLocalUnicast() || a.IsLinkLocalMulticast() || a.IsMulticast() || a.IsUnspecified()
 }

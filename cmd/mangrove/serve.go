@@ -66,6 +66,10 @@ func newLog(w io.Writer, cfg logConfig) *slog.Logger {
 // new questions, what was read is answered; no more probes; writes to providers under way finish; the journal is written
 // out; the store last.
 func serve(ctx context.Context, cfg *config, log *slog.Logger, ready func(*app)) (err error) {
+	// From the first step to the last: a SIGHUP that nobody takes ends the process.
+	hup := make(chan os.Signal, 1)
+	signal.Notify(hup, syscall.SIGHUP)
+	defer signal.Stop(hup)
 	a, err := openApp(ctx, cfg, log)
 	if err != nil {
 		return err
@@ -77,6 +81,9 @@ func serve(ctx context.Context, cfg *config, log *slog.Logger, ready func(*app))
 	journal := startStage(ctx, stop, a.live.Run)
 	defer func() { err = errors.Join(err, journal.end()) }()
 	if err := a.loadAll(ctx); err != nil {
+		if ctx.Err() != nil {
+			return nil // stopped while it read
+		}
 		return err
 	}
 	server := resolver.New(resolver.Options{
@@ -93,7 +100,7 @@ func serve(ctx context.Context, cfg *config, log *slog.Logger, ready func(*app))
 		return err
 	}
 	followers := startStage(ctx, stop, a.flipLoop, a.verdictLoop, a.mirrorLoop, a.engine.Run)
-	sources := startStage(ctx, stop, server.Run, control.Run, a.monitor.Run, a.watchLoop, a.signalLoop)
+	sources := startStage(ctx, stop, server.Run, control.Run, a.monitor.Run, a.watchLoop, func(ctx context.Context) error { return a.hupLoop(ctx, hup) })
 	log.Info("ready", "listen", addresses(a), "zones", a.live.Catalog().Len(), "config", orNone(cfg.path))
 	if ready != nil {
 		ready(a)
@@ -172,11 +179,8 @@ func (a *app) watchLoop(ctx context.Context) error {
 	})
 }
 
-// signalLoop reads everything again on SIGHUP.
-func (a *app) signalLoop(ctx context.Context) error {
-	hup := make(chan os.Signal, 1)
-	signal.Notify(hup, syscall.SIGHUP)
-	defer signal.Stop(hup)
+// hupLoop reads everything again on SIGHUP.
+func (a *app) hupLoop(ctx context.Context, hup <-chan os.Signal) error {
 	for {
 		select {
 		case <-ctx.Done():
@@ -189,14 +193,18 @@ func (a *app) signalLoop(ctx context.Context) error {
 	}
 }
 
-// verdictLoop keeps verdicts for the next start, a little behind the flips themselves.
+// verdictLoop keeps verdicts for the next start, right behind the flips, and now and then those of targets that came and went.
 func (a *app) verdictLoop(ctx context.Context) error {
-	tick := time.NewTicker(2 * time.Second)
+	tick := time.NewTicker(10 * time.Second)
 	defer tick.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return a.saveVerdicts(context.WithoutCancel(ctx))
+		case <-a.flipped:
+			if err := a.saveVerdicts(ctx); err != nil {
+				a.log.Error("verdicts are not kept", "err", err)
+			}
 		case <-tick.C:
 			if err := a.saveVerdicts(ctx); err != nil {
 				a.log.Error("verdicts are not kept", "err", err)

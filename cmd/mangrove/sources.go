@@ -33,14 +33,16 @@ type source struct {
 	rules   []healthcheck.Rule   // of conf
 	overlay *healthcheck.Overlay // rules joined with zone
 
+	confGone bool // NAME.yaml was there before
 	state    sourceState
 	problems []zones.Problem // of the newest reading, warnings too
 	read     time.Time       // of the newest reading
 	files    []string        // that the newest reading touched: a change to one means reading again
 	includes []zonefile.File // those of them that the zone's file includes
 	// zoneFiles are what zone was read from, the zone's own file first.
-	zoneFiles []zonefile.File
-	version   string // identity of what zone was read from
+	zoneFiles   []zonefile.File
+	version     string // identity of what zone and conf were read from
+	fileVersion string // the same of zone alone
 }
 
 // sourceState is how the files stand to what is served.
@@ -80,15 +82,27 @@ func (s *sources) readAll(ctx context.Context, cfg *config, files []zonefile.Zon
 func (s *sources) read(ctx context.Context, cfg *config, f zonefile.ZoneFile, before *source) *source {
 	next := readSource(cfg, f, s.now())
 	if next.state == sourceOK {
+		next.noteConfigGone(before)
 		return next
 	}
 	s.keepLastGood(ctx, cfg, next, before)
 	return next
 }
 
+// noteConfigGone warns where the zone had a NAME.yaml that is not there any more: every address is served then, which is safe,
+// and nothing is mirrored that it alone mirrored, which somebody should know.
+func (src *source) noteConfigGone(before *source) {
+	if before == nil || before.conf == nil || src.conf.path != "" || before.conf.path == "" && !before.confGone {
+		return
+	}
+	src.confGone = true
+	src.problems = append(src.problems, zones.Problem{Pos: zones.Pos{File: zoneConfigPath(src.path)}, Severity: zones.Warning,
+		Text: "the file is gone; the zone is served without its health rules, and mirrored as zone_defaults say"})
+}
+
 // readSource reads and judges the files of one zone, without what was before.
 func readSource(cfg *config, f zonefile.ZoneFile, now time.Time) *source {
-	src := &source{origin: f.Origin, path: f.Path, read: now, state: sourceBroken, files: []string{f.Path, zoneConfigPath(f.Path)}}
+	src := &source{origin: f.Origin, path: f.Path, read: now, state: sourceBroken, files: []string{filepath.Clean(f.Path), filepath.Clean(zoneConfigPath(f.Path))}}
 	conf, confProblems := cfg.loadZoneConfig(zoneConfigPath(f.Path))
 	var rules []healthcheck.Rule
 	if !hasErrors(confProblems) {
@@ -101,7 +115,7 @@ func readSource(cfg *config, f zonefile.ZoneFile, now time.Time) *source {
 	}
 	defer res.DropPositions()
 	for _, file := range res.Files {
-		src.files = append(src.files, file.Path)
+		src.files = append(src.files, filepath.Clean(file.Path))
 	}
 	src.includes = res.Files[1:]
 	src.problems = res.Problems
@@ -117,6 +131,7 @@ func readSource(cfg *config, f zonefile.ZoneFile, now time.Time) *source {
 	}
 	src.accept(res.Zone, conf, rules)
 	src.zoneFiles, src.version = res.Files, versionOf(storeFiles(res.Files), conf.text)
+	src.fileVersion = versionOf(storeFiles(res.Files), nil)
 	return src
 }
 
@@ -160,7 +175,8 @@ func storeFiles(files []zonefile.File) []store.File {
 // keepLastGood gives next, which has errors, the version that was good last: the one that is served, else the stored one.
 func (s *sources) keepLastGood(ctx context.Context, cfg *config, next, before *source) {
 	if before != nil && before.zone != nil {
-		next.zone, next.conf, next.rules, next.overlay, next.version = before.zone, before.conf, before.rules, before.overlay, before.version
+		next.zone, next.conf, next.rules, next.overlay = before.zone, before.conf, before.rules, before.overlay
+		next.version, next.fileVersion = before.version, before.fileVersion
 		return
 	}
 	stored, err := s.stored(ctx, cfg, next.origin)
@@ -170,7 +186,8 @@ func (s *sources) keepLastGood(ctx context.Context, cfg *config, next, before *s
 		return
 	}
 	if stored != nil {
-		next.zone, next.conf, next.rules, next.overlay, next.version = stored.zone, stored.conf, stored.rules, stored.overlay, stored.version
+		next.zone, next.conf, next.rules, next.overlay = stored.zone, stored.conf, stored.rules, stored.overlay
+		next.version, next.fileVersion = stored.version, stored.fileVersion
 	}
 }
 
@@ -185,7 +202,7 @@ func (s *sources) stored(ctx context.Context, cfg *config, origin zones.Name) (*
 	}
 	src := &source{origin: origin, state: sourceGone, read: loaded.Source.Loaded}
 	for _, f := range loaded.Files {
-		src.files = append(src.files, f.Path)
+		src.files = append(src.files, filepath.Clean(f.Path))
 	}
 	if len(src.files) > 0 {
 		src.path = src.files[0]
@@ -205,7 +222,7 @@ func (s *sources) stored(ctx context.Context, cfg *config, origin zones.Name) (*
 	}
 	src.accept(loaded.Zone, conf, rules)
 	src.state = sourceGone
-	src.version = versionOf(loaded.Files, text)
+	src.version, src.fileVersion = versionOf(loaded.Files, text), versionOf(loaded.Files, nil)
 	return src, nil
 }
 
@@ -282,9 +299,4 @@ func (src *source) gone(now time.Time) *source {
 	next.problems = []zones.Problem{{Pos: zones.Pos{File: src.path}, Severity: zones.Error,
 		Text: fmt.Sprintf("the file is gone; %s is served on as it was, until \"mangrove zone forget %s\"", src.origin, src.origin)}}
 	return &next
-}
-
-// concerns says whether a change to the file at path means that the source must be read again.
-func (src *source) concerns(path string) bool {
-	return slices.ContainsFunc(src.files, func(f string) bool { return filepath.Clean(f) == filepath.Clean(path) })
 }

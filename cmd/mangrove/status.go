@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
@@ -51,11 +52,9 @@ It exits 1 when mangrove serve does not run, so that it can be a health check (-
 
 // alive asks the daemon alone: a health check must not open the store.
 func (c *cli) alive(cmd *cobra.Command) error {
-	cfg, err := c.config()
-	if err != nil {
-		return err
-	}
-	client, err := dialDaemon(cmd.Context(), cfg.Data)
+	quiet := *c
+	quiet.stderr = io.Discard
+	client, _, _, err := quiet.daemon(cmd.Context())
 	if err != nil {
 		return exitError(exitProblems)
 	}
@@ -73,11 +72,7 @@ func (c *cli) reloadCommand() *cobra.Command {
 		Example: "  mangrove reload",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, err := c.config()
-			if err != nil {
-				return err
-			}
-			client, err := dialDaemon(cmd.Context(), cfg.Data)
+			client, cfg, _, err := c.daemon(cmd.Context())
 			if errors.Is(err, errNoDaemon) {
 				return hinted{fmt.Errorf("%s: %w", cfg.Data, err), "start it with mangrove serve; it reads everything then"}
 			}
@@ -95,7 +90,10 @@ func (c *cli) reloadCommand() *cobra.Command {
 			for _, key := range rep.Restart {
 				c.say("%s changed in %s; restart mangrove serve to take it up", key, cfg.path)
 			}
-			fmt.Fprintf(c.stdout, "%s read, %s\n", count(rep.Zones, "zone"), count(len(rep.Problems), "problem"))
+			fmt.Fprintf(c.stdout, "%s read: %s, %s\n", count(rep.Zones, "zone"), count(rep.Errors, "error"), count(len(rep.Problems)-rep.Errors, "warning"))
+			if rep.Errors > 0 {
+				return exitError(exitProblems)
+			}
 			return nil
 		},
 	}

@@ -15,6 +15,7 @@ func (c *cli) zoneCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "zone",
 		Short: "Work on one zone",
+		RunE:  needsCommand,
 	}
 	cmd.AddCommand(&cobra.Command{
 		Use:   "forget ZONE",
@@ -47,6 +48,7 @@ func (c *cli) storeCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "store",
 		Short: "Check or back up what is kept in the data directory",
+		RunE:  needsCommand,
 	}
 	cmd.AddCommand(&cobra.Command{
 		Use:     "check",
@@ -54,7 +56,7 @@ func (c *cli) storeCommand() *cobra.Command {
 		Example: "  mangrove store check",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			op, err := c.operator(cmd.Context())
+			op, err := c.storeOperator(cmd.Context())
 			if err != nil {
 				return err
 			}
@@ -81,7 +83,7 @@ the file in the place of mangrove.db in the data directory.`,
 		Example: "  mangrove store backup /var/backups/mangrove.db",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			op, err := c.operator(cmd.Context())
+			op, err := c.storeOperator(cmd.Context())
 			if err != nil {
 				return err
 			}
