@@ -4,6 +4,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -20,6 +21,7 @@ func TestMain(m *testing.M) {
 //
 //	freeport VAR...                  sets each VAR to a port of 127.0.0.1 that is free
 //	lookup ADDR NAME TYPE WANT...    waits until the server answers exactly these records' data, in any order
+//	until REGEXP COMMAND...          runs the command until its standard output matches
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata",
@@ -45,6 +47,7 @@ func TestScripts(t *testing.T) {
 				}
 			},
 			"lookup": lookup,
+			"until":  until,
 		},
 	})
 }
@@ -80,6 +83,23 @@ func lookup(ts *testscript.TestScript, neg bool, args []string) {
 		waitABit()
 	}
 	ts.Fatalf("%s %s: got %q, want %q", args[1], args[2], got, args[3:])
+}
+
+func until(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) < 2 || neg {
+		ts.Fatalf("usage: until REGEXP COMMAND...")
+	}
+	want := regexp.MustCompile(args[0])
+	var out string
+	for range 500 {
+		// What it exits with does not count: a status that is not yet so may well be an error.
+		_ = ts.Exec(args[1], args[2:]...)
+		if out = ts.ReadFile("stdout"); want.MatchString(out) {
+			return
+		}
+		waitABit()
+	}
+	ts.Fatalf("%s never printed %q, but\n%s", strings.Join(args[1:], " "), args[0], out)
 }
 
 func sameSet(a, b []string) bool {

@@ -71,6 +71,9 @@ func serve(ctx context.Context, cfg *config, log *slog.Logger, ready func(*app))
 	signal.Notify(hup, syscall.SIGHUP)
 	defer signal.Stop(hup)
 	a, err := openApp(ctx, cfg, log)
+	if errors.Is(err, context.Canceled) {
+		return nil // stopped before it began
+	}
 	if err != nil {
 		return err
 	}
