@@ -100,3 +100,15 @@ func addresses(t testing.TB, addr, name string) []string {
 	t.Helper()
 	return values(dig(t, addr, name, dns.TypeA).Answer, dns.Fqdn(name), dns.TypeA)
 }
+
+// serial returns the serial of the SOA that a server answers.
+func serial(t testing.TB, addr, zone string) uint32 {
+	t.Helper()
+	for _, rr := range dig(t, addr, zone, dns.TypeSOA).Answer {
+		if soa, ok := rr.(*dns.SOA); ok {
+			return soa.Serial
+		}
+	}
+	t.Fatalf("%s answers no SOA of %s", addr, zone)
+	return 0
+}

@@ -235,20 +235,32 @@ func decode[T any](t testing.TB, text string) T {
 
 func (n *node) status() statusReport {
 	n.t.Helper()
-	return decode[statusReport](n.t, n.run("status", "--json").stdout)
+	r := n.run("status", "--json")
+	if r.code != 0 {
+		n.t.Fatalf("mangrove status: %s", r)
+	}
+	return decode[statusReport](n.t, r.stdout)
 }
 
 // zone returns the status of one zone.
 func (n *node) zone(name string) zoneReport {
 	n.t.Helper()
-	st := n.status()
-	for _, z := range st.Zones {
+	z, ok := n.find(name)
+	if !ok {
+		n.t.Fatalf("status has no zone %s", name)
+	}
+	return z
+}
+
+// find returns the status of a zone that may not be known yet.
+func (n *node) find(name string) (zoneReport, bool) {
+	n.t.Helper()
+	for _, z := range n.status().Zones {
 		if z.Zone == name {
-			return z
+			return z, true
 		}
 	}
-	n.t.Fatalf("status has no zone %s: %+v", name, st)
-	return zoneReport{}
+	return zoneReport{}, false
 }
 
 // mirror returns the status of the zone at one provider.

@@ -111,7 +111,7 @@ type peerZone struct{ origin, text string }
 
 // file is where the zone's file goes.
 func (z peerZone) file(dir string) string {
-	return filepath.Join(dir, strings.TrimSuffix(z.origin, ".")+".zone")
+	return filepath.Join(dir, "zone-"+strings.TrimSuffix(z.origin, "."))
 }
 
 const (
@@ -182,6 +182,7 @@ options {
 	listen-on port %s { %s; };
 	listen-on-v6 { none; };
 	recursion no;
+	dnssec-validation no;
 	notify no;
 	minimal-responses yes;
 };

@@ -1,0 +1,370 @@
+package integration
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/miekg/dns"
+)
+
+// How edits of zone files go live.
+
+// numbered is a zone whose content tells which edit it is: in a TXT record at its begin and in one at its end.
+func numbered(edit int) string {
+	return fmt.Sprintf("%sfirst IN TXT \"%d\"\n%slast IN TXT \"%d\"\n", apex(edit), edit, strings.Repeat("; a comment that makes the file longer than one write\n", 100), edit)
+}
+
+// apex is the begin of a zone that nobody could find fault with.
+func apex(serial int) string {
+	return fmt.Sprintf(`$TTL 60
+@   IN SOA ns1 hostmaster %d 3600 600 1209600 60
+@   IN NS  ns1
+@   IN NS  ns2
+ns1 IN A   192.0.2.53
+ns2 IN A   198.51.100.53
+`, serial)
+}
+
+// editOf asks which edit of a zone is served, -1 where none is.
+func editOf(t testing.TB, addr, zone string) int {
+	t.Helper()
+	return editAt(t, addr, "first."+zone)
+}
+
+func editAt(t testing.TB, addr, name string) int {
+	t.Helper()
+	answer := dig(t, addr, name, dns.TypeTXT).Answer
+	if len(answer) == 0 {
+		return -1
+	}
+	n, err := strconv.Atoi(answer[0].(*dns.TXT).Txt[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// serves waits until an edit of a zone is served.
+func (n *node) serves(zone string, edit int) {
+	n.t.Helper()
+	eventually(n.t, fmt.Sprintf("edit %d of %s is served", edit, zone), func() (bool, string) {
+		got := editOf(n.t, n.addr, zone)
+		return got == edit, fmt.Sprintf("%d is", got)
+	})
+}
+
+// state waits until status shows a zone in a state, with a problem that has the text.
+func (n *node) state(zone, state, problem string) {
+	n.t.Helper()
+	eventually(n.t, fmt.Sprintf("%s is %q because of %q", zone, state, problem), func() (bool, string) {
+		z, ok := n.find(zone)
+		if !ok {
+			return false, "status does not show it"
+		}
+		has := problem == "" || slices.ContainsFunc(z.Problems, func(p string) bool { return strings.Contains(p, problem) })
+		return z.State == state && has, fmt.Sprintf("%q: %q", z.State, z.Problems)
+	})
+}
+
+const example = "example.com."
+
+func newNumbered(t *testing.T) *node {
+	t.Helper()
+	n := newNode(t, "")
+	n.write("zones/example.com.zone", numbered(1))
+	n.start()
+	n.serves(example, 1)
+	return n
+}
+
+func TestEditByRename(t *testing.T) {
+	t.Parallel()
+	n := newNumbered(t)
+	for edit := 2; edit <= 5; edit++ {
+		begin := time.Now()
+		n.write("zones/example.com.zone", numbered(edit))
+		n.serves(example, edit)
+		t.Logf("edit by rename: live after %v", time.Since(begin).Round(time.Millisecond))
+		if got := serial(t, n.addr, example); got != uint32(edit) {
+			t.Errorf("serial %d is served, want the file's, %d", got, edit)
+		}
+	}
+}
+
+// An editor that writes in place and in pieces: no part of it ever goes live.
+func TestEditInPieces(t *testing.T) {
+	t.Parallel()
+	n := newNumbered(t)
+	seen := make(map[string]bool)
+	done, ended := make(chan struct{}), make(chan struct{})
+	stop := sync.OnceFunc(func() { close(done); <-ended })
+	t.Cleanup(stop)
+	go func() {
+		defer close(ended)
+		tick := time.NewTicker(time.Millisecond)
+		defer tick.Stop()
+		for {
+			select {
+			case <-done:
+				return
+			case <-tick.C:
+			}
+			// The serial is the edit's number. A part of the file would be that serial without the last record.
+			before := serial(t, n.addr, example)
+			last := editAt(t, n.addr, "last."+example)
+			if after := serial(t, n.addr, example); before == after {
+				seen[fmt.Sprintf("serial %d, last %d", after, last)] = true
+			}
+		}
+	}()
+	allowed := map[string]bool{"serial 1, last 1": true}
+	for edit := 2; edit <= 6; edit++ {
+		if !writeInPieces(t, n.path("zones/example.com.zone"), numbered(edit)) {
+			// This machine was too slow: the file rested between two pieces, and what was there may rightly have gone live.
+			allowed[fmt.Sprintf("serial %d, last -1", edit)] = true
+		}
+		n.serves(example, edit)
+		allowed[fmt.Sprintf("serial %d, last %d", edit, edit)] = true
+	}
+	stop()
+	for s := range seen {
+		if !allowed[s] {
+			t.Errorf("part of an edit was served: %s", s)
+		}
+	}
+	if len(seen) < 3 {
+		t.Errorf("only %v was seen", seen)
+	}
+}
+
+// writeInPieces writes a file anew in ten pieces with pauses, and reports whether it never rested long on the way.
+func writeInPieces(t *testing.T, path, text string) (quick bool) {
+	t.Helper()
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_TRUNC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	quick = true
+	tick := time.NewTicker(40 * time.Millisecond)
+	defer tick.Stop()
+	last := time.Now()
+	for piece := range slices.Chunk([]byte(text), len(text)/10+1) {
+		<-tick.C // an editor's own slowness, not a wait for anything
+		if _, err := f.Write(piece); err != nil {
+			t.Fatal(err)
+		}
+		quick = quick && time.Since(last) < 150*time.Millisecond
+		last = time.Now()
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return quick
+}
+
+// Files that change together, as git checkout has them, go live in one swap.
+func TestManyFilesAtOnce(t *testing.T) {
+	t.Parallel()
+	const count = 30
+	n := newNode(t, "")
+	zone := func(i int) string { return fmt.Sprintf("zone%d.example.", i) }
+	checkout := func(edit int) time.Duration {
+		begin := time.Now()
+		for i := range count {
+			n.write("zones/"+strings.TrimSuffix(zone(i), ".")+".zone", numbered(edit))
+		}
+		return time.Since(begin)
+	}
+	checkout(1)
+	n.start()
+
+	// Two zones are asked one after the other, in both orders. Where the first answers an edit, the second, asked after, must
+	// have it too.
+	var mu sync.Mutex
+	torn := make(map[int]string)
+	done := make(chan struct{})
+	var watchers sync.WaitGroup
+	stop := sync.OnceFunc(func() { close(done); watchers.Wait() })
+	t.Cleanup(stop)
+	for _, pair := range [][2]string{{zone(0), zone(count - 1)}, {zone(count - 1), zone(0)}, {zone(7), zone(3)}} {
+		watchers.Go(func() {
+			tick := time.NewTicker(time.Millisecond)
+			defer tick.Stop()
+			for {
+				select {
+				case <-done:
+					return
+				case <-tick.C:
+				}
+				a := editOf(t, n.addr, pair[0])
+				if b := editOf(t, n.addr, pair[1]); b < a {
+					mu.Lock()
+					torn[a] = fmt.Sprintf("%s had edit %d already, and %s %d", pair[0], a, pair[1], b)
+					mu.Unlock()
+				}
+			}
+		})
+	}
+	sound := 0
+	for edit := 2; edit <= 40 && sound < 8; edit++ {
+		took := checkout(edit)
+		for i := range count {
+			n.serves(zone(i), edit)
+		}
+		mu.Lock()
+		text := torn[edit]
+		mu.Unlock()
+		if took > 100*time.Millisecond {
+			continue // too slow to be one change; files rest for 200 ms
+		}
+		sound++
+		if text != "" {
+			t.Errorf("edit %d went live in parts: %s", edit, text)
+		}
+	}
+	stop()
+	if sound == 0 {
+		t.Skip("this machine is too slow to write 30 files at once")
+	}
+}
+
+// A file that is cut off keeps what was good, also across a restart, and says so until it is whole again.
+func TestTruncatedFile(t *testing.T) {
+	t.Parallel()
+	n := newNumbered(t)
+	whole := numbered(2) + "@ IN TXT ( \"one\"\n \"two\" )\n"
+	if err := os.WriteFile(n.path("zones/example.com.zone"), []byte(whole[:len(whole)-3]), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	const problem = "example.com.zone:"
+	n.state(example, "broken", problem)
+	n.serves(example, 1)
+	if out := n.run("status").stdout; !strings.Contains(out, "BROKEN") || !strings.Contains(out, problem) {
+		t.Errorf("status does not show the broken file:\n%s", out)
+	}
+	if r := n.run("check"); r.code != 1 || !strings.Contains(r.stdout, problem) {
+		t.Errorf("check of a broken file: %s; want exit 1", r)
+	}
+	before := serial(t, n.addr, example)
+
+	n.stop()
+	n.start()
+	n.serves(example, 1)
+	n.state(example, "broken", problem)
+	if after := serial(t, n.addr, example); newer(before, after) {
+		t.Errorf("serial %d after the restart, %d before", after, before)
+	}
+	n.kill()
+	n.start()
+	n.serves(example, 1)
+	n.state(example, "broken", problem)
+
+	n.write("zones/example.com.zone", whole)
+	n.serves(example, 2)
+	n.state(example, "ok", "")
+}
+
+// Links are swapped as people and Kubernetes do it.
+func TestSymlinkSwap(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name string
+		// links are made once; swap is the link that is changed from v1 to v2.
+		links map[string]string
+		swap  string
+	}{
+		{"the directory", nil, "zones"},
+		{"Kubernetes", map[string]string{"zones/example.com.zone": "..data/example.com.zone"}, "zones/..data"},
+		{"one file", map[string]string{"zones/example.com.zone": "../current"}, "current"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			n := newNode(t, "")
+			base := filepath.Dir(n.path(tt.swap))
+			if tt.swap == "zones" {
+				if err := os.Remove(n.path("zones")); err != nil {
+					t.Fatal(err)
+				}
+			}
+			version := func(edit int) string {
+				v := fmt.Sprintf("..v%d", edit)
+				file := filepath.Join(base, v)
+				if tt.swap != "current" {
+					if err := os.Mkdir(file, 0o700); err != nil {
+						t.Fatal(err)
+					}
+					file = filepath.Join(file, "example.com.zone")
+				}
+				writeFile(t, file, numbered(edit))
+				return v
+			}
+			swap := func(edit int) {
+				aside := n.path(tt.swap + ".new")
+				if err := errors.Join(os.Symlink(version(edit), aside), os.Rename(aside, n.path(tt.swap))); err != nil {
+					t.Fatal(err)
+				}
+			}
+			swap(1)
+			for link, to := range tt.links {
+				if err := os.Symlink(to, n.path(link)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			n.start()
+			for edit := 1; edit <= 4; edit++ {
+				if edit > 1 {
+					swap(edit)
+				}
+				n.serves(example, edit)
+			}
+			n.state(example, "ok", "")
+		})
+	}
+}
+
+// Without watching, files are read when somebody says so.
+func TestReloadOnRequest(t *testing.T) {
+	t.Parallel()
+	n := newNode(t, "watch: false\n")
+	n.write("zones/example.com.zone", numbered(1))
+	n.start()
+	n.write("zones/example.com.zone", numbered(2))
+	n.write("zones/example.net.zone", numbered(2))
+	n.serves(example, 1)
+	n.daemon.signal(syscall.SIGHUP)
+	n.serves(example, 2)
+	n.serves("example.net.", 2)
+
+	n.write("zones/example.com.zone", numbered(3))
+	if out, want := n.must("reload"), "2 zones read: no errors, no warnings\n"; out != want {
+		t.Errorf("reload says %q, want %q", out, want)
+	}
+	if got := editOf(t, n.addr, example); got != 3 {
+		t.Errorf("edit %d is served when reload has returned, want 3", got)
+	}
+}
+
+// A file that a zone includes belongs to it.
+func TestIncludedFileChanges(t *testing.T) {
+	t.Parallel()
+	n := newNode(t, "")
+	n.write("zones/example.com.zone", apex(1)+"$INCLUDE part.inc\n")
+	n.write("zones/part.inc", "first IN TXT \"1\"\n")
+	n.start()
+	n.serves(example, 1)
+	before := serial(t, n.addr, example)
+	n.write("zones/part.inc", "first IN TXT \"2\"\n")
+	n.serves(example, 2)
+	if after := serial(t, n.addr, example); !newer(after, before) {
+		t.Errorf("serial %d after the change of the included file, %d before", after, before)
+	}
+}
