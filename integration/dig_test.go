@@ -30,9 +30,13 @@ func exchangeWithin(limit time.Duration, addr, network string, q *dns.Msg) (*dns
 	return r, err
 }
 
-// ask asks by UDP, and by TCP where the answer is truncated.
-func ask(addr, name string, qtype uint16) (*dns.Msg, error) {
-	r, err := exchange(addr, "udp", query(name, qtype))
+// ask asks by UDP, and by TCP where the answer is truncated. As a resolver does, it asks again where a packet was lost.
+func ask(addr, name string, qtype uint16) (r *dns.Msg, err error) {
+	for range 3 {
+		if r, err = exchange(addr, "udp", query(name, qtype)); err == nil {
+			break
+		}
+	}
 	if err == nil && r.Truncated {
 		r, err = exchange(addr, "tcp", query(name, qtype))
 	}
@@ -104,11 +108,22 @@ func addresses(t testing.TB, addr, name string) []string {
 // serial returns the serial of the SOA that a server answers.
 func serial(t testing.TB, addr, zone string) uint32 {
 	t.Helper()
-	for _, rr := range dig(t, addr, zone, dns.TypeSOA).Answer {
+	n, err := askSerial(addr, zone)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+func askSerial(addr, zone string) (uint32, error) {
+	r, err := ask(addr, zone, dns.TypeSOA)
+	if err != nil {
+		return 0, err
+	}
+	for _, rr := range r.Answer {
 		if soa, ok := rr.(*dns.SOA); ok {
-			return soa.Serial
+			return soa.Serial, nil
 		}
 	}
-	t.Fatalf("%s answers no SOA of %s", addr, zone)
-	return 0
+	return 0, fmt.Errorf("%s answers no SOA of %s: %s", addr, zone, dns.RcodeToString[r.Rcode])
 }

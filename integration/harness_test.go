@@ -117,22 +117,27 @@ var readyLine = regexp.MustCompile(`msg=ready listen="?([0-9.:,\[\]]+)`)
 // start starts the daemon and waits until it answers.
 func (n *node) start() {
 	n.t.Helper()
-	n.daemon = startProcess(n.t, "mangrove serve", n.env, binary(n.t), "serve", "--config", n.path("mangrove.yaml"))
-	p := n.daemon
-	n.t.Cleanup(func() { n.checkLog(p) })
-	m := n.daemon.waitLog(readyLine)
+	var p *process
+	n.t.Cleanup(func() { checkLog(p) }) // after its end, which startProcess sees to
+	p = startProcess(n.t, "mangrove serve", n.env, binary(n.t), "serve", "--config", n.path("mangrove.yaml"))
+	n.daemon = p
+	m := p.waitLog(readyLine)
 	if m == nil {
-		n.t.Fatalf("mangrove serve ended: %v", n.daemon.err)
+		n.t.Fatalf("mangrove serve ended: %v", p.err)
 	}
 	n.addr, _, _ = strings.Cut(m[1], ",")
 }
 
-// checkLog fails the test where the daemon had a data race or a panic.
-func (n *node) checkLog(p *process) {
-	n.t.Helper()
+// checkLog fails the test where a daemon had a data race or a panic.
+func checkLog(p *process) {
+	if p == nil {
+		return // not even started
+	}
+	p.t.Helper()
+	log := p.log.String()
 	for _, bad := range []string{"WARNING: DATA RACE", "panic:", "fatal error:", "the driver panicked"} {
-		if strings.Contains(p.log.String(), bad) {
-			n.t.Errorf("the log of mangrove serve has %q", bad)
+		if strings.Contains(log, bad) {
+			p.t.Errorf("the log of mangrove serve (pid %d) has %q:\n%s", p.cmd.Process.Pid, bad, log)
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -83,6 +84,35 @@ func (w *everywhere) checkPlan(t *testing.T) {
 			}
 		}
 		w.checkForeignPlan(t, p)
+	}
+	w.checkPlanText(t, plans)
+}
+
+// checkPlanText looks for the same in what people read.
+func (w *everywhere) checkPlanText(t *testing.T, plans []planReport) {
+	t.Helper()
+	text := w.run("plan").stdout
+	for _, p := range plans {
+		heading := fmt.Sprintf("example.com -> %s/%s\n", p.Type, p.Provider)
+		_, after, ok := strings.Cut(text, heading)
+		if !ok {
+			t.Errorf("plan has no heading %q:\n%s", heading, text)
+			continue
+		}
+		mine, _, _ := strings.Cut(after, "\nplan ")
+		var want []string
+		for _, l := range losses[p.Provider] {
+			want = append(want, fmt.Sprintf("  can't be held: %s %s: %s\n", l.Name, l.Type, l.Text))
+		}
+		for _, n := range notes[p.Provider] {
+			want = append(want, fmt.Sprintf("  note: %s %s: %s\n", n.Name, n.Type, n.Text))
+		}
+		want = append(want, "  = foreign 300 A 203.0.113.7  not ours, kept\n")
+		for _, line := range want {
+			if !strings.Contains(mine, line) {
+				t.Errorf("the plan for %s does not say %q:\n%s", p.Provider, line, mine)
+			}
+		}
 	}
 }
 

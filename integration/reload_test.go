@@ -37,20 +37,19 @@ ns2 IN A   198.51.100.53
 // editOf asks which edit of a zone is served, -1 where none is.
 func editOf(t testing.TB, addr, zone string) int {
 	t.Helper()
-	return editAt(t, addr, "first."+zone)
-}
-
-func editAt(t testing.TB, addr, name string) int {
-	t.Helper()
-	answer := dig(t, addr, name, dns.TypeTXT).Answer
-	if len(answer) == 0 {
-		return -1
-	}
-	n, err := strconv.Atoi(answer[0].(*dns.TXT).Txt[0])
+	n, err := askEdit(addr, "first."+zone)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return n
+}
+
+func askEdit(addr, name string) (int, error) {
+	r, err := ask(addr, name, dns.TypeTXT)
+	if err != nil || len(r.Answer) == 0 {
+		return -1, err
+	}
+	return strconv.Atoi(r.Answer[0].(*dns.TXT).Txt[0])
 }
 
 // serves waits until an edit of a zone is served.
@@ -119,9 +118,14 @@ func TestEditInPieces(t *testing.T) {
 			case <-tick.C:
 			}
 			// The serial is the edit's number. A part of the file would be that serial without the last record.
-			before := serial(t, n.addr, example)
-			last := editAt(t, n.addr, "last."+example)
-			if after := serial(t, n.addr, example); before == after {
+			before, err1 := askSerial(n.addr, example)
+			last, err2 := askEdit(n.addr, "last."+example)
+			after, err3 := askSerial(n.addr, example)
+			if err := errors.Join(err1, err2, err3); err != nil {
+				t.Error(err)
+				return
+			}
+			if before == after {
 				seen[fmt.Sprintf("serial %d, last %d", after, last)] = true
 			}
 		}
@@ -205,8 +209,13 @@ func TestManyFilesAtOnce(t *testing.T) {
 					return
 				case <-tick.C:
 				}
-				a := editOf(t, n.addr, pair[0])
-				if b := editOf(t, n.addr, pair[1]); b < a {
+				a, err1 := askEdit(n.addr, "first."+pair[0])
+				b, err2 := askEdit(n.addr, "first."+pair[1])
+				if err := errors.Join(err1, err2); err != nil {
+					t.Error(err)
+					return
+				}
+				if b < a {
 					mu.Lock()
 					torn[a] = fmt.Sprintf("%s had edit %d already, and %s %d", pair[0], a, pair[1], b)
 					mu.Unlock()
