@@ -256,13 +256,13 @@ func (w *Worker) deny(z *zones.Zone, rcode int) {
 
 // refer sends the resolver down to the servers of the cut (RFC 1034 4.3.2 step 3b).
 func (w *Worker) refer(z *zones.Zone, f *zones.Found, step int) {
-	ns, ok := z.Set(f.Cover, dns.TypeNS)
+	ns, prepared, ok := z.Delegation(f.Cover)
 	if !ok {
 		return
 	}
 	// AA speaks for the first owner in the answer section (RFC 1035 4.1.1), which is ours behind a CNAME.
 	w.res.Authoritative = step > 0
-	w.res.referral = true
+	w.res.referral, w.res.prepared = true, prepared
 	w.authorityWith(z, f.Cover, ns, w.key.Offset(f.CoverLabels))
 }
 

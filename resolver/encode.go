@@ -44,10 +44,14 @@ func (w *Worker) encode(query, out []byte) []byte {
 		e.question = q.end - 4 - headerLen
 	}
 	var counts [3]uint16
-	counts[0] = e.section(r.answer[:r.answers])
-	counts[1] = e.section(r.authority[:r.authorities])
-	if !e.truncated {
-		counts[2] = w.additional()
+	if servers, glue, ok := e.prepared(r); ok {
+		counts[1], counts[2] = servers, glue
+	} else {
+		counts[0] = e.section(r.answer[:r.answers])
+		counts[1] = e.section(r.authority[:r.authorities])
+		if !e.truncated {
+			counts[2] = w.additional()
+		}
 	}
 	msg := out[:e.n+tail]
 	counts[2] += w.putTail(msg, e.n)
@@ -78,6 +82,16 @@ func (e *encoder) begin(msg, head []byte) {
 	e.msg, e.n = msg, copy(msg, head)
 	e.truncated, e.primed = false, false
 	e.names.count, e.targets, e.question = 0, 0, 0
+}
+
+// prepared writes a referral that was prepared, and is the whole answer, where it fits. Where it does not, and behind a
+// CNAME, the sections are put together one by one: that finds more to point at, and what may be left out.
+func (e *encoder) prepared(r *Response) (servers, glue uint16, ok bool) {
+	if !r.referral || r.answers > 0 || r.authority[0].ptr == 0 {
+		return 0, 0, false
+	}
+	e.n, servers, glue, ok = r.prepared.Put(e.msg, e.n, int(r.authority[0].ptr&^pointer))
+	return servers, glue, ok
 }
 
 // section writes RRsets that the answer needs. The first that does not fit ends the message (RFC 2181 9).

@@ -1,6 +1,15 @@
 package resolver
 
-import "testing"
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/miekg/dns"
+
+	"github.com/mangrove-dns/mangrove/zones"
+)
 
 func TestReferral(t *testing.T) {
 	cat := parseCatalog(t, "example.", `
@@ -114,4 +123,35 @@ C.ISI.EDU. 86400 A 10.0.0.52
 			ar SRI-NIC.ARPA. 86400 A 10.0.0.51`}, // 6.2.7, from a server of the root alone
 		{"USC-ISIC.ARPA. CNAME", "NOERROR aa\nan USC-ISIC.ARPA. 86400 CNAME C.ISI.EDU."}, // 6.2.8
 	})
+}
+
+// TestPreparedReferral: a referral that was prepared when the zone was built is the one that is put together where a
+// change elsewhere below a delegation has made what is prepared count for nothing, at each size.
+func TestPreparedReferral(t *testing.T) {
+	text := "@ SOA ns hostmaster 1 2 3 4 60\n@ NS ns\nns A 192.0.2.53\nelsewhere NS ns.elsewhere\nns.elsewhere A 192.0.2.9\n" +
+		"alias CNAME www.sub\nsub NS ns1.sub\nsub NS Ns2.Sub\nsub NS ns.provider.net.\nsub NS ns2.provider.net.\n"
+	for i := range 9 {
+		text += fmt.Sprintf("ns%d.sub A 192.0.2.%d\nns1.sub AAAA 2001:db8::%d\n", i%3, i, i)
+	}
+	for i := range 500 {
+		text += fmt.Sprintf("host%d A 192.0.2.1\n", i)
+	}
+	z := parseZone(t, "example.", text)
+	glue := zones.MustParseName("ns.elsewhere.example.")
+	changed, err := z.With([]zones.Change{{Name: glue, Type: dns.TypeA, New: zones.RRset{Name: glue, Type: dns.TypeA, TTL: 5, Data: [][]byte{{192, 0, 2, 8}}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	prepared, plain := zones.NewCatalog(z), zones.NewCatalog(changed)
+	w := NewWorker(Policy{MaxUDPSize: maxMessage})
+	for _, name := range []string{"sub", "www.sub", "wWw.sUB", "ns1.sub", "a.b.ns2.sub", "alias", "sub.sub", strings.Repeat(strings.Repeat("l", 60)+".", 3) + "sub"} {
+		for size := 512; size < 700; size++ {
+			q := new(dns.Msg).SetQuestion(name+".example.", dns.TypeA)
+			q.SetEdns0(uint16(size), false)
+			got, want := render(send(t, w, prepared, pack(t, q), UDP)), render(send(t, w, plain, pack(t, q), UDP))
+			if d := cmp.Diff(strings.ToLower(want), strings.ToLower(got)); d != "" {
+				t.Errorf("%s, %d octets: %s", name, size, d)
+			}
+		}
+	}
 }

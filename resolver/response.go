@@ -26,14 +26,15 @@ type Response struct {
 	authorities int
 	answer      [2*maxSteps + 1]rrset
 	authority   [1]rrset
-	referral    bool // the authority section holds the NS set of a cut whose glue is due
+	referral    bool           // the authority section holds the NS set of a cut whose glue is due
+	prepared    zones.Referral // and this is both as one piece, where there is one
 }
 
 // clear forgets everything, so that an idle worker keeps no zone alive.
 func (r *Response) clear() {
 	clear(r.answer[:r.answers])
 	clear(r.authority[:r.authorities])
-	r.Rcode, r.Extended, r.Authoritative, r.referral = 0, 0, false, false
+	r.Rcode, r.Extended, r.Authoritative, r.referral, r.prepared = 0, 0, false, false, zones.Referral{}
 	r.answers, r.authorities = 0, 0
 }
 

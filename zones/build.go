@@ -44,7 +44,7 @@ func (b *Builder) measure() {
 			size += 4
 		}
 		for s := n.set; s != 0; s = b.sets.at(s).next {
-			size += setHead + b.bodySize(s)
+			size += setHead + b.bodySize(id, s)
 			n.flags |= typeFlags(b.sets.at(s).typ, n.depth)
 		}
 		n.place = uint32(align(size) >> 2)
@@ -103,8 +103,9 @@ func coverBelow(flags, cover, depth, own byte) byte {
 const targetsFlag = 1 << 31
 
 // bodySize returns how large the body of an RRset becomes, and marks whether it gets places of targets: those
-// types do that the resolver follows, where one target at least is within the zone.
-func (b *Builder) bodySize(id uint32) int {
+// types do that the resolver follows, where one target at least is within the zone. Those of a delegation get their
+// referral too.
+func (b *Builder) bodySize(name, id uint32) int {
 	s := b.sets.at(id)
 	size := int(s.size) + recordHead*int(s.count)
 	if !keepsTargets(s.typ) {
@@ -114,7 +115,8 @@ func (b *Builder) bodySize(id uint32) int {
 		r := b.record(at)
 		if nameWithin(targetName(s.typ, r[recordLink:]), b.origin.wire) {
 			s.size |= targetsFlag
-			return size + 4*int(s.count)
+			s.referral = b.referral(name, s)
+			return size + 4*int(s.count) + b.referralSize(s)
 		}
 		at = binary.LittleEndian.Uint32(r)
 	}
@@ -145,6 +147,9 @@ func (b *Builder) write(arena []byte, id uint32) {
 		if s.size&targetsFlag != 0 {
 			flags, end = setTargets, end+4*int(s.count)
 		}
+		if s.referral != 0 {
+			flags, end = setTargets|setReferral, end+b.referralSize(s)
+		}
 		out = appendSetHead(out, s.typ, s.count, end, flags)
 	}
 	for at := n.set; at != 0; at = b.sets.at(at).next {
@@ -167,7 +172,19 @@ func (b *Builder) appendBody(out []byte, s *builtSet) []byte {
 		out = binary.LittleEndian.AppendUint32(out, b.target(targetName(s.typ, r[recordLink:])))
 		at = binary.LittleEndian.Uint32(r)
 	}
+	if s.referral != 0 {
+		out = append(out, b.record(s.referral)[recordLink:]...)
+		out = binary.LittleEndian.AppendUint16(out, uint16(b.referralSize(s)))
+	}
 	return out
+}
+
+// referralSize returns how many octets the referral behind the targets of s takes, its length included.
+func (b *Builder) referralSize(s *builtSet) int {
+	if s.referral == 0 {
+		return 0
+	}
+	return len(b.record(s.referral)) - recordLink + 2
 }
 
 // target returns the place of the name of a target.

@@ -21,6 +21,7 @@ type Builder struct {
 	labels int
 	key    Key
 	last   int // number of the name that key is set to; -1 for none
+	writer referralWriter
 
 	names   parts[builtName] // the first is the apex; ancestors come before descendants
 	table   []uint64         // upper half of the hash, number of the name + 1; open addressing, at most 3/4 full
@@ -49,6 +50,7 @@ type builtSet struct {
 	first, last uint32 // records in the log
 	ttl         uint32
 	size        uint32 // octets of RDATA
+	referral    uint32 // in the log; 0 for none
 	typ, count  uint16
 }
 

@@ -105,7 +105,7 @@ func TestBuilderErrors(t *testing.T) {
 				}
 			}
 			return nil
-		}, "too large for a zone: more than 16777200 octets at a name"},
+		}, "too large for a zone: more than 16776688 octets at a name"},
 		{"RRset", func(b *Builder) error {
 			return b.AddRRset(RRset{origin, 65280, 60, [][]byte{{1}, make([]byte, 65536)}})
 		}, "too large for a zone: 65536 octets of data, 65535 are the limit"},

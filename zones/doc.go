@@ -32,6 +32,7 @@
 //     hash for that suffix is in the Key already.
 //   - Where a name exists its ancestors do: empty non-terminals are nodes without RRsets. So the closest encloser is
 //     found by halving the labels.
+//   - A delegation whose servers are below it holds its referral as it goes out, beside its NS set (referral.go).
 //   - A look-up compares names, always: two names with one hash are told apart. The hash is seeded at random in
 //     each process, so that names cannot be chosen to meet in one bucket.
 //   - The flags of an RRset leave room for signatures behind its records and targets (RRSIGs by the type that they
@@ -57,6 +58,8 @@
 //   - Adding or removing "*" below a node puts the node itself into the overlay, whose flag says so; adding
 //     a name puts its missing ancestors there, removing one its needless ancestors.
 //   - Nodes in an overlay hold places of the base only, so that they can be copied to another arena as they are.
+//   - What changes below a delegation is not in the referrals that were prepared. The overlay says so (glue), and they
+//     are left alone.
 //   - A delegation or a DNAME that comes or goes changes the cover of nodes that are not touched. The overlay
 //     says so (covers), and Find then walks down from the apex.
 //   - order is the canonical order of the overlay's nodes, each with the place in the base where it belongs.
@@ -69,6 +72,6 @@
 //
 // reference_test.go is the model once more, in maps and slices; the tests make random zones and chains of versions,
 // and compare everything that a zone says with it. Files: name.go, order.go, key.go (names), rrset.go, builder.go,
-// build.go, node.go, index.go, huge*.go (from records to the arena), zone.go, find.go, walk.go (reading it), with.go,
-// overlay.go, diff.go (versions), catalog.go, check*.go (what zones mean).
+// build.go, node.go, index.go, referral.go, huge*.go (from records to the arena), zone.go, find.go, prefetch*,
+// walk.go (reading it), with.go, overlay.go, diff.go (versions), catalog.go, check*.go (what zones mean).
 package zones

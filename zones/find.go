@@ -66,6 +66,9 @@ func (z *Zone) enclosing(k *Key) (Node, int) {
 	}
 	high := low + int(z.depth) + 1 // no name with so many labels exists
 	if k.labels < high {
+		if mid := (low + k.labels) / 2; mid > low {
+			prefetchLine(&z.base[bucketOf(k.hash[mid&127], int(z.buckets))*bucketSize]) // the next probe, where this one fails
+		}
 		if n := z.lookupKey(k, k.labels); n != NoNode {
 			return n, k.labels
 		}

@@ -27,6 +27,7 @@ func TestNoAllocation(t *testing.T) {
 			"example.com.", "x.w.example.com.", "a.sub.example.com.", "aVeryLongLabelIndeed.host7.example.com.",
 		} {
 			wire := wireOf(name)
+			msg := make([]byte, 512)
 			var k Key
 			if n := testing.AllocsPerRun(10, func() {
 				k.Parse(wire, 0)
@@ -39,6 +40,8 @@ func TestNoAllocation(t *testing.T) {
 				z.NegativeSOA()
 				if f.Cover != NoNode {
 					z.Target(f.Cover, dns.TypeNS, 0)
+					_, r, _ := z.Delegation(f.Cover)
+					r.Put(msg, 12, 12)
 				}
 			}); n != 0 {
 				t.Errorf("%s: %v allocations (overlay: %v)", name, n, z.over != nil)
@@ -57,7 +60,23 @@ func TestFootprint(t *testing.T) {
 	if z := b.Zone(); len(z.base) > 52*n {
 		t.Errorf("got %.1f octets a record, 52 are wanted", float64(len(z.base))/n)
 	}
+	if z := manyDelegations(n / 8); len(z.base) > 90*z.Records() {
+		t.Errorf("got %.1f octets a record in a zone of delegations, 90 are wanted", float64(len(z.base))/float64(z.Records()))
+	}
 	if z := smallZones(1)[0]; len(z.base) > 400 {
 		t.Errorf("got %d octets in a zone of five records, 400 are wanted", len(z.base))
 	}
+}
+
+// manyDelegations is a zone of n delegations to two servers each, with an address each.
+func manyDelegations(n int) *Zone {
+	b := NewBuilder(MustParseName("example.com."))
+	for i := range n {
+		d := fmt.Sprintf("domain%06d.example.com.", i)
+		for _, host := range []string{"ns1.", "ns2."} {
+			b.AddWire(wireOf(d), dns.TypeNS, 300, wireOf(host+d))
+			b.AddWire(wireOf(host+d), dns.TypeA, 300, []byte{192, 0, 2, byte(i)})
+		}
+	}
+	return b.Zone()
 }

@@ -72,7 +72,9 @@ func search(index []byte, buckets int, arena []byte, h uint64, rel []byte) (plac
 // matches says whether the node of slot s in bucket b is called rel.
 func matches(b []byte, s int, arena []byte, rel []byte) (place uint32, ok bool) {
 	place = binary.LittleEndian.Uint32(b[bucketSlots+4*s:])
-	return place, string(nodeName(nodeAt(arena, place))) == string(rel)
+	node := nodeAt(arena, place)
+	prefetchNode(&node[0])
+	return place, string(nodeName(node)) == string(rel)
 }
 
 // insert adds a node that is not in the index yet. There must be a free slot somewhere.

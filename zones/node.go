@@ -19,15 +19,16 @@ import (
 //	      for each RRset, its body:
 //	          its records as they go out (Set.Wire)
 //	          for each record the place of its target, 32 bits, where setTargets
+//	          the referral (referral.go), where setReferral
 //
 // Numbers are little-endian outside of what goes out. The next node of the arena starts at the next multiple of four.
 const (
 	nodeHead = 5
 	setHead  = 8
 
-	maxPlace    = 1<<31 - 4  // of a node: the upper half of the numbers is for those of the overlay
-	maxNodeSize = 1<<24 - 16 // an end has 24 bits
-	maxRecords  = 1<<16 - 1  // of an RRset
+	maxPlace    = 1<<31 - 4                // of a node: the upper half of the numbers is for those of the overlay
+	maxNodeSize = 1<<24 - 16 - maxReferral // an end has 24 bits
+	maxRecords  = 1<<16 - 1                // of an RRset
 	maxRdata    = 1<<16 - 1
 	recordHead  = 12 // c00c, type, class, TTL, RDLENGTH
 )
@@ -39,7 +40,10 @@ const (
 	flagGone              // in an overlay: the name does not exist any more
 )
 
-const setTargets = 1 // flag of an RRset: places of targets stand behind the records
+const (
+	setTargets  = 1 << iota // flag of an RRset: places of targets stand behind the records
+	setReferral             // and a referral behind them; only with setTargets
+)
 
 // Targets that are no place.
 const (
@@ -82,7 +86,7 @@ type set struct {
 	typ   uint16
 	count uint16
 	flags byte
-	body  []byte // records, then targets
+	body  []byte // records, then targets, then the referral
 }
 
 // nodeSet returns RRset number i of the node, i < nodeSets(b).
@@ -117,10 +121,22 @@ func nodeType(b []byte, typ uint16) (set, bool) {
 // wire returns the records as they go out.
 func (s set) wire() []byte {
 	if s.flags&setTargets != 0 {
-		return s.body[:len(s.body)-4*int(s.count)]
+		return s.body[:s.targets()]
 	}
 	return s.body
 }
+
+// targets returns where in the body the places of targets start; the set must have setTargets.
+func (s set) targets() int {
+	at := len(s.body) - 4*int(s.count)
+	if s.flags&setReferral != 0 {
+		at -= s.referral()
+	}
+	return at
+}
+
+// referral returns how many octets the referral takes, its length included; the set must have setReferral.
+func (s set) referral() int { return int(binary.LittleEndian.Uint16(s.body[len(s.body)-2:])) }
 
 // ttl returns the TTL of the records.
 func (s set) ttl() uint32 { return binary.BigEndian.Uint32(s.body[6:]) }
@@ -130,7 +146,7 @@ func (s set) target(i int) uint32 {
 	if s.flags&setTargets == 0 {
 		return targetOutside
 	}
-	return binary.LittleEndian.Uint32(s.body[len(s.body)-4*int(s.count)+4*i:])
+	return binary.LittleEndian.Uint32(s.body[s.targets()+4*i:])
 }
 
 // rdata returns the RDATA of record i, i < s.count.

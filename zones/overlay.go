@@ -17,6 +17,7 @@ type overlay struct {
 	order   []entry // canonical order
 	live    int     // octets of the nodes that order has
 	covers  bool    // a delegation or a DNAME came or went: what the base's nodes say of cover may be wrong
+	glue    bool    // something below a delegation changed: what is prepared of referrals may be wrong
 }
 
 // entry is one node of an overlay.
@@ -68,7 +69,7 @@ func (o *overlay) clone(hash uint64) *overlay {
 
 // compact returns o without garbage and without marks that something is gone which the base never had.
 func (o *overlay) compact(hash uint64) *overlay {
-	c := &overlay{covers: o.covers}
+	c := &overlay{covers: o.covers, glue: o.glue}
 	c.order = make([]entry, 0, len(o.order)+8)
 	c.store = &store{octets: make([]byte, 2*o.live+firstStore)}
 	for _, e := range o.order {

@@ -343,6 +343,7 @@ func (e *edit) write(rel []byte, flags byte) {
 	}
 	// Covers that change would change below, in nodes that are not touched here.
 	o.covers = o.covers || (was^flags)&(flagCut|flagDNAME) != 0
+	o.glue = o.glue || cover != 0 && cover <= depth
 	e.node = appendHead(e.node[:0], flags, cover, len(e.sets), rel)
 	end := len(e.node) + setHead*len(e.sets)
 	for _, s := range e.sets {

@@ -341,7 +341,7 @@ func TestWithErrors(t *testing.T) {
 		{"records", Change{Name: name, Type: 65280, New: RRset{Data: numbers(65536)}},
 			"host1.example.com.: too large for a zone: more than 65535 TYPE65280 records at a name"},
 		{"node", Change{Name: name, Type: 65280, New: RRset{Data: large(300)}},
-			"host1.example.com.: too large for a zone: more than 16777200 octets at a name"},
+			"host1.example.com.: too large for a zone: more than 16776688 octets at a name"},
 	}
 	z := numbered(t, 3000)
 	for _, tt := range tests {
