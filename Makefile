@@ -1,10 +1,10 @@
 # make test    everything that must hold, in under a quarter of an hour on two cores
 # make soak    the same with the full counts; hours
 # make check   format, vet, staticcheck: seconds
-# make fuzz    every fuzz target for FUZZTIME
+# make fuzz    every fuzz target for FUZZCOUNT inputs
 # make bench   the benchmarks beside the code
 
-FUZZTIME ?= 10s
+FUZZCOUNT ?= 20000
 GO ?= go
 
 .PHONY: all build test check fuzz soak bench peers
@@ -29,11 +29,11 @@ peers:
 	@integration/peers.sh
 
 fuzz:
-	@integration/fuzz.sh $(FUZZTIME)
+	@integration/fuzz.sh $(FUZZCOUNT)
 
 soak: check peers
 	MANGROVE_SOAK=1 $(GO) test -race -timeout 6h ./...
-	integration/fuzz.sh 10m
+	integration/fuzz.sh 3000000
 
 bench:
 	$(GO) test -run '^$$' -bench . -benchmem ./...
