@@ -105,6 +105,9 @@ func (w *worker) acquire(ctx context.Context) error {
 	case w.slot <- struct{}{}:
 	}
 	w.mu.Lock()
+	if w.session.mirror.Driver != w.mirror.Driver {
+		w.backoff, w.notUntil = 0, time.Time{} // another account, or other credentials: what the old ones met says nothing
+	}
 	w.session.mirror = w.mirror
 	w.mu.Unlock()
 	w.verifier.use(w.session.mirror.Driver)

@@ -17,7 +17,7 @@ func discreet(d providers.Driver, secrets []string) providers.Driver {
 	if len(secrets) == 0 {
 		return d
 	}
-	out := discreetDriver{d, secrets}
+	out := &discreetDriver{d, secrets}
 	if _, whole := d.(providers.WholeZone); whole {
 		return discreetWhole{out}
 	}
@@ -44,26 +44,26 @@ type discreetDriver struct {
 }
 
 // discreetWhole is a discreetDriver of whole zones.
-type discreetWhole struct{ discreetDriver }
+type discreetWhole struct{ *discreetDriver }
 
 func (discreetWhole) WholeZone() {}
 
-func (d discreetDriver) Snapshot(ctx context.Context, zone zones.Name) (*providers.Snapshot, error) {
+func (d *discreetDriver) Snapshot(ctx context.Context, zone zones.Name) (*providers.Snapshot, error) {
 	s, err := d.Driver.Snapshot(ctx, zone)
 	return s, d.strike(err)
 }
 
-func (d discreetDriver) Apply(ctx context.Context, zone zones.Name, snap *providers.Snapshot, changes []providers.Change) error {
+func (d *discreetDriver) Apply(ctx context.Context, zone zones.Name, snap *providers.Snapshot, changes []providers.Change) error {
 	return d.strike(d.Driver.Apply(ctx, zone, snap, changes))
 }
 
-func (d discreetDriver) Nameservers(ctx context.Context, zone zones.Name) ([]providers.Nameserver, error) {
+func (d *discreetDriver) Nameservers(ctx context.Context, zone zones.Name) ([]providers.Nameserver, error) {
 	ns, err := d.Driver.Nameservers(ctx, zone)
 	return ns, d.strike(err)
 }
 
 // strike returns err, with another text where it holds a secret.
-func (d discreetDriver) strike(err error) error {
+func (d *discreetDriver) strike(err error) error {
 	if err == nil {
 		return nil
 	}

@@ -58,7 +58,7 @@ func TestDiscreet(t *testing.T) {
 			t.Errorf("got %q", change)
 		}
 	}
-	if got := d.(discreetDriver).strike(providers.ErrConflict); got != providers.ErrConflict {
+	if got := d.(*discreetDriver).strike(providers.ErrConflict); got != providers.ErrConflict {
 		t.Errorf("an error without a secret became %v", got)
 	}
 }

@@ -68,8 +68,8 @@ type zoneReport struct {
 	File       string             `json:"file"`
 	State      sourceState        `json:"state"`
 	Problems   []string           `json:"problems"`
-	Edits      editsMode          `json:"edits"`
-	Mode       actMode            `json:"mode"`
+	Edits      editsMode          `json:"edits,omitempty"`
+	Mode       actMode            `json:"mode,omitempty"`
 	Health     []healthReport     `json:"health"`
 	Mirrors    []providers.Status `json:"mirrors"`
 }

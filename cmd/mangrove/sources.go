@@ -105,8 +105,10 @@ func readSource(cfg *config, f zonefile.ZoneFile, now time.Time) *source {
 	src := &source{origin: f.Origin, path: f.Path, read: now, state: sourceBroken, files: []string{filepath.Clean(f.Path), filepath.Clean(zoneConfigPath(f.Path))}}
 	conf, confProblems := cfg.loadZoneConfig(zoneConfigPath(f.Path))
 	var rules []healthcheck.Rule
-	if !hasErrors(confProblems) {
-		rules, confProblems = conf.rules(cfg, f.Origin)
+	if conf != nil {
+		var more []zones.Problem
+		rules, more = conf.rules(cfg, f.Origin)
+		confProblems = append(confProblems, more...)
 	}
 	res, err := zonefile.Parse(f.Path, zonefile.Options{Origin: f.Origin, IncludeRoot: cfg.Zones})
 	if err != nil {
