@@ -698,3 +698,29 @@ func TestUnknownMirror(t *testing.T) {
 		t.Error("two mirrors without drivers under one name are taken")
 	}
 }
+
+// TestHeldBackIsBehind: while the interval holds a withdrawal back, the mirror does not claim to be in sync.
+func TestHeldBackIsBehind(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := providertest.NewFake(origin)
+		r := newRig(t, options(nil, f), providers.Mirror{Provider: "p", Driver: f})
+		r.update(both, both)
+		r.push("p")
+		r.run()
+		time.Sleep(time.Minute)
+		for range 2 { // four writes, of which three are free
+			r.update(both, onlyB, "www A 192.0.2.1")
+			time.Sleep(100 * time.Millisecond)
+			r.update(both, both)
+			time.Sleep(100 * time.Millisecond)
+		}
+		synctest.Wait()
+		wantHeld(t, f, "www.example.org", dns.TypeA, "192.0.2.2")
+		r.wantPhase("p", providers.Behind)
+		time.Sleep(10 * time.Second)
+		synctest.Wait()
+		wantHeld(t, f, "www.example.org", dns.TypeA, "192.0.2.2 192.0.2.1")
+		r.wantPhase("p", providers.InSync)
+		r.stop()
+	})
+}

@@ -26,6 +26,7 @@ type worker struct {
 	backoff   int             // under lock: failures in a row
 	notUntil  time.Time       // under lock: no automatic call before
 	paidUntil time.Time       // under lock: what writes cost so far
+	settled   *Desired        // under lock: what nothing is left to be done for by itself
 
 	mu      sync.Mutex
 	mirror  Mirror
@@ -151,6 +152,10 @@ func (w *worker) round(ctx, work context.Context) time.Duration {
 	}
 	defer w.release()
 	if wait := w.notUntil.Sub(w.opt.Now()); wait > 0 {
+		if w.backoff == 0 && w.current() != w.settled {
+			w.behind() // the interval is in the way: until it is over, nobody knows better
+			w.rephase()
+		}
 		return wait
 	}
 	if w.current() == nil {
@@ -233,6 +238,7 @@ func (w *worker) reconcile(ctx, work context.Context) (held bool, err error) {
 		}
 		plan := w.automatic(snap, d)
 		if plan.Empty() && w.current() == d {
+			w.settled = d
 			return false, nil
 		}
 		if ctx.Err() != nil {
