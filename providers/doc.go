@@ -32,7 +32,8 @@
 //
 //	approved  what the last push was to hold while every target lives
 //	wanted    approved less what is dead (or, as long as the zone says of it what was approved, what is served: standbys
-//	          and CNAME failover come in here)
+//	          and CNAME failover come in here). With an edit waiting, an approved value that is neither held nor
+//	          served is not wanted: the zone has dropped it, and nobody knows whether it lives
 //	applied   what we saw there last as our own work
 //	held      what is there now
 //

@@ -724,3 +724,34 @@ func TestHeldBackIsBehind(t *testing.T) {
 		r.stop()
 	})
 }
+
+// TestDeadRemovedFromTheFileStaysAway: who sees that a target is dead and takes it out of the file must not bring it back.
+func TestDeadRemovedFromTheFileStaysAway(t *testing.T) {
+	for _, edits := range []providers.Edits{providers.PlanOnly, providers.Auto} {
+		t.Run(fmt.Sprint(edits), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := providertest.NewFake(origin)
+				r := newRig(t, options(nil, nil), providers.Mirror{Provider: "p", Driver: f, Edits: edits})
+				mx := "\nm1 MX 1 a\nm2 MX 1 a"
+				r.update(both+mx, both+mx)
+				r.push("p")
+				r.run()
+				r.update(both+mx, onlyB+mx, "www A 192.0.2.1")
+				time.Sleep(time.Minute)
+				wantHeld(t, f, "www.example.org.", dns.TypeA, "192.0.2.2")
+				f.Step = func(n zones.Name, _, next providers.RRset) {
+					if strings.Contains(strings.Join(next.Texts(), " "), "192.0.2.1") {
+						t.Errorf("%s: %v", n, next.Texts())
+					}
+				}
+				if edits == providers.Auto {
+					mx = "\nm1 MX 1 a" // beside it, an edit that a guard blocks
+				}
+				r.update(onlyB+mx, onlyB+mx)
+				time.Sleep(time.Minute)
+				wantHeld(t, f, "www.example.org.", dns.TypeA, "192.0.2.2")
+				r.stop()
+			})
+		})
+	}
+}

@@ -339,6 +339,30 @@ func TestPlanHealth(t *testing.T) {
 		{"someone else's CNAME is not swapped", scene{loaded: "api CNAME eu.example.net.", served: "api CNAME us.example.net.", held: "api CNAME other.example.net.",
 			approved: "api CNAME eu.example.net.", dead: map[string]string{"api CNAME eu.example.net.": "down"}}, `
 0 added, 0 removed, 0 changed, 1 as they are, 0 not ours`},
+		{"dead and then out of the file: it does not come back", scene{loaded: b, held: b, approved: ab, applied: b}, `
+0 added, 0 removed, 0 changed, 1 as they are, 0 not ours`},
+		{"dead and then replaced in the file: it does not come back", scene{loaded: b + "www A 192.0.2.9", held: b, approved: ab, applied: b}, `
+0 added, 0 removed, 0 changed, 1 as they are, 0 not ours`},
+		{"dead, and then the whole RRset out of the file: it does not come back", scene{loaded: "x A 192.0.2.3", held: b, approved: ab, applied: b}, `
+0 added, 0 removed, 0 changed, 1 as they are, 0 not ours`},
+		{"out of the file, with a standby that is served in its place", scene{loaded: b, served: b + "www A 192.0.2.8", held: b + "www A 192.0.2.8",
+			approved: ab, applied: b + "www A 192.0.2.8"}, `
+0 added, 0 removed, 0 changed, 2 as they are, 0 not ours`},
+		{"out of the file while another dies: that one goes", scene{loaded: b + "www A 192.0.2.3", served: "www A 192.0.2.3", held: b + "www A 192.0.2.3",
+			approved: ab + "www A 192.0.2.3", applied: b + "www A 192.0.2.3", dead: map[string]string{"www A 192.0.2.2": "down"}}, `
+- www 300 A 192.0.2.2 [withdrawn] withdrawn: down
+0 added, 1 removed, 0 changed, 1 as they are, 0 not ours`},
+		{"a dead CNAME replaced in the file does not come back", scene{loaded: "api CNAME eu2.example.net.", served: "api CNAME us.example.net.", held: "api CNAME us.example.net.",
+			approved: "api CNAME eu.example.net.", applied: "api CNAME us.example.net.", dead: map[string]string{"api CNAME eu2.example.net.": "down"}}, `
+0 added, 0 removed, 0 changed, 1 as they are, 0 not ours`},
+		{"a restore with an edit that waits, of all that are dead", scene{loaded: ab + "www A 192.0.2.3", held: b, approved: ab, applied: b,
+			dead: map[string]string{"www A 192.0.2.1": "down", "www A 192.0.2.2": "down", "www A 192.0.2.3": "down"}}, `
++ www 300 A 192.0.2.1 [restored] restored
+1 added, 0 removed, 0 changed, 1 as they are, 0 not ours`},
+		{"hints that went do not come back with an edit that waits", scene{
+			loaded: "h HTTPS 1 . alpn=h3 ipv4hint=192.0.2.1,192.0.2.2", served: "h HTTPS 1 . alpn=h3 ipv4hint=192.0.2.2", held: "h HTTPS 1 . alpn=h2 ipv4hint=192.0.2.2",
+			approved: "h HTTPS 1 . alpn=h2 ipv4hint=192.0.2.1,192.0.2.2", applied: "h HTTPS 1 . alpn=h2 ipv4hint=192.0.2.2"}, `
+0 added, 0 removed, 0 changed, 1 as they are, 0 not ours`},
 		{"new names wait for a push", scene{loaded: ab + "new A 192.0.2.5", held: ab, approved: ab}, `
 0 added, 0 removed, 0 changed, 2 as they are, 0 not ours`},
 	}

@@ -111,8 +111,8 @@ func (p *planner) deadValues(k Key, held, want, applied, approved values) map[st
 	return dead
 }
 
-// alive returns what is approved for k, less what is dead. Without an edit of k since, that is what is served. With
-// one, it is the approved values that no verdict is against; all of them where there is one against each.
+// alive returns what is approved for k, less what is dead. As long as the zone says of k what was approved, that is what is
+// served. Else an edit of k waits, and lived says what it is.
 func (p *planner) alive(k Key, held, approved RRset) (RRset, bool) {
 	set, isServed := p.served[k]
 	loaded, isLoaded := p.loaded[k]
@@ -126,22 +126,55 @@ func (p *planner) alive(k Key, held, approved RRset) (RRset, bool) {
 	if isLoaded && !isServed {
 		return RRset{}, false // nothing of it is served: what is held stays
 	}
-	b := lineMaker{p: p, key: k, loaded: p.loadedValues(k)}
-	v := valuesOf(approved)
-	want := approved
-	want.Data = nil
-	for _, c := range v.canon {
-		if b.reason(c) == "" {
-			want.Data = append(want.Data, approved.Data[v.index[c]])
-		}
-	}
-	if want.IsZero() {
-		return approved, true
-	}
+	want := p.lived(k, held, approved)
 	if isServed && isLoaded && set.TTL < loaded.TTL {
 		want.TTL = min(want.TTL, set.TTL) // the TTL of a checked RRset is capped
 	}
-	return want, true
+	return want, !want.IsZero()
+}
+
+// lived returns what health wants of k while an edit of it waits: the approved values that no verdict is against (all of them
+// where there is one against each), as far as they are held or served now. No verdict is told of a value that the zone no longer
+// has, so one that is not there is not known to live and never comes back; nor does anything go in exchange for it.
+func (p *planner) lived(k Key, held, approved RRset) RRset {
+	b := lineMaker{p: p, key: k, loaded: p.loadedValues(k)}
+	v, h, served := valuesOf(approved), valuesOf(held), p.servedValues(k)
+	doomed := !slices.ContainsFunc(v.canon, func(c string) bool { return b.reason(c) == "" })
+	want, unknown := approved, false
+	want.Data = nil
+	for _, c := range v.canon {
+		switch {
+		case !doomed && b.reason(c) != "":
+		case h.has(c) || served[c]:
+			want.Data = append(want.Data, approved.Data[v.index[c]])
+		default:
+			unknown = true
+		}
+	}
+	for _, c := range h.canon {
+		if !v.has(c) && b.reason(c) == "" && (unknown || served[c]) {
+			want.Data = append(want.Data, held.Data[h.index[c]])
+		}
+	}
+	return want
+}
+
+// servedValues returns the served values of k in canonical form, as written and as the provider would hold them.
+func (p *planner) servedValues(k Key) map[string]bool {
+	out := make(map[string]bool)
+	set, ok := p.served[k]
+	if !ok {
+		return out
+	}
+	for _, c := range valuesOf(RRset{RRset: set}).canon {
+		out[c] = true
+	}
+	if as, _, err := p.proj.held(set, nil); err == nil {
+		for _, c := range valuesOf(as).canon {
+			out[c] = true
+		}
+	}
+	return out
 }
 
 // healthLines tells a health change. Every line of it is a verdict's doing, its TTL included.
