@@ -5,11 +5,12 @@ COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
 RUN CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o /mangrove ./cmd/mangrove
-RUN mkdir -p /empty/zones /empty/data && chmod 0700 /empty/data
+RUN mkdir -p /root-of-image/tmp /empty/zones /empty/data && chmod 1777 /root-of-image/tmp && chmod 0700 /empty/data
 
 FROM scratch
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
 COPY --from=build /mangrove /mangrove
+COPY --from=build /root-of-image/ /
 COPY --from=build --chown=65532:65532 /empty/ /var/lib/mangrove/
 USER 65532:65532
 WORKDIR /var/lib/mangrove

@@ -51,9 +51,13 @@ func run(args []string, stdout, stderr io.Writer) int {
 		return exitUsage
 	case strings.HasPrefix(err.Error(), "unknown command"):
 		// The library's own words have suggestions on lines of their own.
-		what, _, _ := strings.Cut(err.Error(), "\n")
+		what, suggested, _ := strings.Cut(err.Error(), "\n")
 		c.say("%s", what)
-		c.say("hint: \"mangrove --help\" lists the commands")
+		if words := strings.Fields(suggested); len(words) > 0 && strings.HasPrefix(suggested, "\nDid you mean") {
+			c.say("hint: did you mean \"mangrove %s\"?", words[len(words)-1])
+		} else {
+			c.say("hint: \"mangrove --help\" lists the commands")
+		}
 		return exitUsage
 	}
 	c.say("%v", err)

@@ -203,8 +203,11 @@ func (a *app) selected(q planQuery) ([]planReport, error) {
 		if want, err = zones.ParseName(q.Zone); err != nil {
 			return nil, err
 		}
-		if st := a.zones[want]; st == nil || st.src.zone == nil {
-			return nil, fmt.Errorf("no zone %s is served", want)
+		switch st := a.zones[want]; {
+		case st == nil:
+			return nil, fmt.Errorf("no zone %s", want)
+		case st.src.zone == nil:
+			return nil, hinted{fmt.Errorf("%s can't be served", want), "\"mangrove check\" says what is wrong"}
 		}
 	}
 	if _, ok := cfg.Providers[q.Provider]; q.Provider != "" && !ok {
@@ -226,8 +229,17 @@ func (a *app) selected(q planQuery) ([]planReport, error) {
 			}
 		}
 	}
+	var broken []string
+	for origin, st := range a.zones {
+		if st.src.zone == nil {
+			broken = append(broken, origin.String())
+		}
+	}
+	slices.Sort(broken)
 	switch {
 	case len(out) > 0:
+	case len(broken) > 0 && want.IsZero():
+		return nil, hinted{fmt.Errorf("no zone to mirror: %s can't be served", strings.Join(broken, ", ")), "\"mangrove check\" says what is wrong"}
 	case q.Provider != "":
 		return nil, fmt.Errorf("no zone is mirrored to %s", q.Provider)
 	case !want.IsZero():

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -19,9 +20,10 @@ import (
 	"github.com/mangrove-dns/mangrove/zones/zonefile"
 )
 
-// From files to loaded zones. A zone is the pair NAME.zone and NAME.yaml, taken up together: where either has an error,
-// the last good pair goes on, also across a restart, and what is wrong is kept to be shown. A file that is not there
-// any more unloads nothing.
+// From files to loaded zones. A zone is the pair NAME.zone and NAME.yaml, read together. Where NAME.zone has an error, the last
+// good pair goes on, also across a restart. Where NAME.yaml alone has one, the zone is taken up with the settings and rules that
+// were good last, or with none: a record that is not checked is served, which is never worse than no answer. What is wrong
+// is kept to be shown. A file that is not there any more unloads nothing.
 
 // source is one zone's files and what became of them. It is immutable: a new reading makes a new one.
 type source struct {
@@ -123,17 +125,21 @@ func readSource(cfg *config, f zonefile.ZoneFile, now time.Time) *source {
 	src.problems = res.Problems
 	if res.Zone != nil {
 		src.problems = append(src.problems, zones.Check(res.Zone, zones.CheckOptions{Where: res.Where, Checked: checkedNames(rules)})...)
-		if !hasErrors(confProblems) {
+		if conf != nil {
 			confProblems = append(confProblems, conf.against(cfg, res.Zone, rules)...)
 		}
 	}
+	slices.SortStableFunc(confProblems, func(a, b zones.Problem) int { return cmp.Compare(a.Pos.Line, b.Pos.Line) })
+	good := res.Zone != nil && !hasErrors(src.problems)
 	src.problems = append(src.problems, confProblems...)
-	if res.Zone == nil || hasErrors(src.problems) {
+	if !good {
 		return src
 	}
-	src.accept(res.Zone, conf, rules)
-	src.zoneFiles, src.version = res.Files, versionOf(storeFiles(res.Files), conf.text)
-	src.fileVersion = versionOf(storeFiles(res.Files), nil)
+	src.zone, src.zoneFiles, src.fileVersion = res.Zone, res.Files, versionOf(storeFiles(res.Files), nil)
+	if !hasErrors(confProblems) {
+		src.accept(res.Zone, conf, rules)
+		src.version = versionOf(storeFiles(res.Files), conf.text)
+	}
 	return src
 }
 
@@ -174,11 +180,11 @@ func storeFiles(files []zonefile.File) []store.File {
 	return out
 }
 
-// keepLastGood gives next, which has errors, the version that was good last: the one that is served, else the stored one.
+// keepLastGood gives next, which has errors, the version that was good last: the one that is served, else the stored one. A next
+// whose zone is good takes settings and rules alone.
 func (s *sources) keepLastGood(ctx context.Context, cfg *config, next, before *source) {
 	if before != nil && before.zone != nil {
-		next.zone, next.conf, next.rules, next.overlay = before.zone, before.conf, before.rules, before.overlay
-		next.version, next.fileVersion = before.version, before.fileVersion
+		next.keep(before)
 		return
 	}
 	stored, err := s.stored(ctx, cfg, next.origin)
@@ -187,10 +193,23 @@ func (s *sources) keepLastGood(ctx context.Context, cfg *config, next, before *s
 			Text: "last good version: " + err.Error()})
 		return
 	}
-	if stored != nil {
-		next.zone, next.conf, next.rules, next.overlay = stored.zone, stored.conf, stored.rules, stored.overlay
-		next.version, next.fileVersion = stored.version, stored.fileVersion
+	switch {
+	case stored != nil:
+		next.keep(stored)
+	case next.zone != nil:
+		// Mirrored nowhere: what providers are to hold is part of what can't be read.
+		next.keep(&source{zone: next.zone, conf: &zoneConfig{zoneSettings: zoneSettings{Edits: cfg.ZoneDefaults.Edits, Mode: cfg.ZoneDefaults.Mode}}})
 	}
+}
+
+// keep takes over what was good, but for a zone that is good itself.
+func (src *source) keep(good *source) {
+	src.conf, src.rules = good.conf, good.rules
+	if src.zone == nil {
+		src.zone, src.overlay, src.version, src.fileVersion = good.zone, good.overlay, good.version, good.fileVersion
+		return
+	}
+	src.overlay = healthcheck.NewOverlay(src.zone, src.rules)
 }
 
 // stored returns the last good version that the store has of a zone, nil where it has none.
