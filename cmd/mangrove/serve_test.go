@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -31,7 +32,7 @@ func testConfig(t *testing.T, files map[string]string) *config {
 	}
 	cfg := defaultConfig()
 	cfg.path = filepath.Join(dir, "mangrove.yaml")
-	if problems := cfg.parse([]byte("listen: 127.0.0.1:0\nprivate_targets: 127.0.0.0/8\n")); len(problems) > 0 {
+	if problems := cfg.parse([]byte("listen: 127.0.0.1:0\nprivate_targets: 127.0.0.0/8\ncheck_defaults: {interval: 200ms, fast_interval: 50ms, down_interval: 200ms, timeout: 100ms}\n")); len(problems) > 0 {
 		t.Fatal(problems)
 	}
 	return cfg
@@ -85,6 +86,65 @@ func TestFlipsReachEveryZone(t *testing.T) {
 			break
 		}
 	}
+	for _, s := range []*stage{probes, journal} {
+		if err := s.end(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// A CNAME moves to the first of its named targets that answers, and stays at the zone's own where none does.
+func TestCNAMEFailover(t *testing.T) {
+	cfg := testConfig(t, map[string]string{
+		"a.test.zone": "$TTL 300\n@ SOA ns1 h 1 3600 600 86400 60\n@ NS ns.example.net.\n@ NS ns.example.org.\napi CNAME eu.lb.example.net.\n",
+		"a.test.yaml": "health:\n  api: {check: https, policy: failover, targets: [eu.lb.example.net., us.lb.example.net.]}\n",
+	})
+	a, err := openApp(t.Context(), cfg, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := a.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	var dead sync.Map
+	a.monitor = healthcheck.New(healthcheck.Options{Probe: func(_ context.Context, w healthcheck.Watch) healthcheck.Result {
+		if w.Host != "api.a.test" {
+			return healthcheck.Result{Err: errors.New("asked for " + w.Host)}
+		}
+		if _, is := dead.Load(w.Target.String()); is {
+			return healthcheck.Result{Err: errors.New("it is dead")}
+		}
+		return healthcheck.Result{}
+	}})
+	_, stop := context.WithCancelCause(t.Context())
+	journal := startStage(t.Context(), stop, a.live.Run)
+	dead.Store("eu.lb.example.net.", true)
+	if err := a.loadAll(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	probes := startStage(t.Context(), stop, a.monitor.Run)
+	until := func(want string) {
+		t.Helper()
+		for deadline := time.After(60 * time.Second); ; {
+			set, _ := a.live.Catalog().Zone(zones.MustParseName("a.test")).RRset(zones.MustParseName("api.a.test"), dns.TypeCNAME)
+			if got := set.Texts(); slices.Equal(got, []string{want}) && set.TTL == 60 {
+				return
+			}
+			select {
+			case <-a.monitor.Changed():
+			case <-deadline:
+				t.Fatalf("api points at %v with TTL %d, want %s with 60", set.Texts(), set.TTL, want)
+			}
+			if err := a.publishFlips(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	until("us.lb.example.net.")
+	dead.Store("us.lb.example.net.", true)
+	until("eu.lb.example.net.")
 	for _, s := range []*stage{probes, journal} {
 		if err := s.end(); err != nil {
 			t.Error(err)
