@@ -56,7 +56,8 @@
 // # Guards
 //
 // G1 to G7 (safety.go) count edits: withdrawals have their own floor, or an outage would trip a limit just when mirroring
-// matters most. Percentages have an absolute allowance beside them, so that they mean something in a zone of four
+// matters most. Withdrawals and restores are written first and alone: an edit that a guard, the provider or its form stands
+// against holds up none, not in the same RRset either. Percentages have an absolute allowance beside them, so that they mean something in a zone of four
 // records. Each is let pass singly by its id. Under edits: auto, a plan that a guard blocks is not applied,
 // and the mirror goes on with health alone until someone pushes.
 //

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -754,4 +755,118 @@ func TestDeadRemovedFromTheFileStaysAway(t *testing.T) {
 			})
 		})
 	}
+}
+
+// picky refuses an A RRset with 192.0.2.66 in it, at Project or at Apply; stubborn, it refuses any change of www A.
+type picky struct {
+	*providertest.Fake
+	project  bool
+	stubborn *atomic.Bool
+}
+
+func (p picky) refuses(s providers.RRset) bool {
+	return s.Type == dns.TypeA && strings.Contains(strings.Join(s.Texts(), " "), "192.0.2.66")
+}
+
+func (p picky) Project(s providers.RRset) (providers.RRset, []string, error) {
+	if p.project && p.refuses(s) {
+		return s, nil, fmt.Errorf("%w: 66", providers.ErrCannotHold)
+	}
+	return p.Fake.Project(s)
+}
+
+func (p picky) Apply(ctx context.Context, z zones.Name, snap *providers.Snapshot, changes []providers.Change) error {
+	var errs []error
+	var rest []providers.Change
+	for _, c := range changes {
+		if p.refuses(c.New) || p.stubborn != nil && p.stubborn.Load() && c.Name == zones.MustParseName("www.example.org.") {
+			errs = append(errs, &providers.ChangeError{Name: c.Name, Type: c.Type, Err: providers.ErrRefused})
+			continue
+		}
+		rest = append(rest, c)
+	}
+	if len(rest) > 0 {
+		errs = append(errs, p.Fake.Apply(ctx, z, snap, rest))
+	}
+	return errors.Join(errs...)
+}
+
+// TestRefusedEditHoldsUpNoWithdrawal: what the provider won't have, or can't hold, keeps nothing dead there, be it of the
+// same RRset.
+func TestRefusedEditHoldsUpNoWithdrawal(t *testing.T) {
+	for _, edits := range []providers.Edits{providers.Auto, providers.PlanOnly} {
+		for _, project := range []bool{false, true} {
+			t.Run(fmt.Sprint(edits, project), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					f := providertest.NewFake(origin)
+					r := newRig(t, options(nil, nil), providers.Mirror{Provider: "p", Driver: picky{Fake: f, project: project}, Edits: edits})
+					r.update(both, both)
+					r.push("p")
+					r.run()
+					add := "\nwww 60 A 192.0.2.66"
+					r.update(both+add, both+add)
+					time.Sleep(time.Minute)
+					r.update(both+add, onlyB+add, "www A 192.0.2.1")
+					time.Sleep(time.Minute)
+					wantHeld(t, f, "www.example.org.", dns.TypeA, "192.0.2.2")
+					r.update(both+add, both+add)
+					time.Sleep(time.Minute)
+					wantHeld(t, f, "www.example.org.", dns.TypeA, "192.0.2.2 192.0.2.1")
+					r.stop()
+				})
+			})
+		}
+	}
+}
+
+// TestRefusedWithdrawalIsTriedAgain: it is said, holds up no other, and goes through as soon as the provider lets it.
+func TestRefusedWithdrawalIsTriedAgain(t *testing.T) {
+	for _, edits := range []providers.Edits{providers.Auto, providers.PlanOnly} {
+		t.Run(fmt.Sprint(edits), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f, stubborn := providertest.NewFake(origin), new(atomic.Bool)
+				r := newRig(t, options(nil, nil), providers.Mirror{Provider: "p", Driver: picky{Fake: f, stubborn: stubborn}, Edits: edits})
+				two := both + "\nm 60 A 192.0.2.1\nm 60 A 192.0.2.2"
+				r.update(two, two)
+				r.push("p")
+				r.run()
+				synctest.Wait()
+				stubborn.Store(true)
+				add := "\nnew A 192.0.2.7"
+				r.update(two+add, onlyB+"\nm 60 A 192.0.2.2"+add, "www A 192.0.2.1", "m A 192.0.2.1")
+				time.Sleep(time.Minute)
+				wantHeld(t, f, "m.example.org.", dns.TypeA, "192.0.2.2")
+				wantHeld(t, f, "www.example.org.", dns.TypeA, "192.0.2.1 192.0.2.2")
+				if edits == providers.Auto {
+					wantHeld(t, f, "new.example.org.", dns.TypeA, "192.0.2.7")
+				}
+				r.wantPhase("p", providers.Behind)
+				if s := r.status("p"); !strings.Contains(s.Error, "www") {
+					t.Errorf("the error does not name it: %q", s.Error)
+				}
+				stubborn.Store(false)
+				time.Sleep(2 * time.Minute)
+				wantHeld(t, f, "www.example.org.", dns.TypeA, "192.0.2.2")
+				r.stop()
+			})
+		})
+	}
+}
+
+// TestDeadValueThatMustStayIsNotInSync: where an RRset can't be written at all, what is dead in it is said.
+func TestDeadValueThatMustStayIsNotInSync(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := providertest.NewFake(origin)
+		r := newRig(t, options(nil, nil), providers.Mirror{Provider: "p", Driver: picky{Fake: f, project: true}})
+		r.run()
+		f.Edit(providertest.Set(origin, "www 60 A 192.0.2.1\nwww 60 A 192.0.2.2"))
+		const add = "www 60 A 192.0.2.1\nwww 60 A 192.0.2.2\nwww 60 A 192.0.2.66"
+		r.update(add, add)
+		time.Sleep(time.Minute)
+		r.wantPhase("p", providers.InSync)
+		r.update(add, "www 60 A 192.0.2.2\nwww 60 A 192.0.2.66", "www A 192.0.2.1")
+		time.Sleep(time.Minute)
+		r.wantPhase("p", providers.Behind)
+		r.stop()
+	})
 }

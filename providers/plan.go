@@ -85,6 +85,7 @@ type Plan struct {
 
 	changes []Change
 	records map[Key]settle // what to remember once the provider holds it
+	stale   int            // values held that are withdrawn, in RRsets that the plan has to leave alone
 }
 
 // settle is what becomes of the state for one RRset once the provider is seen to hold it.

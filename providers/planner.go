@@ -169,7 +169,7 @@ func (p *planner) full(k Key) {
 	}
 	if why, refused := p.in.Refused[k]; refused {
 		p.lose(k, "refused by the provider: "+why)
-		p.plan.Counts.Same += len(held.Data)
+		p.leave(k, held)
 		return
 	}
 	switch {
@@ -178,7 +178,7 @@ func (p *planner) full(k Key) {
 		if ok && p.free(k) {
 			p.change(k, held, want)
 		} else {
-			p.plan.Counts.Same += len(held.Data)
+			p.leave(k, held)
 		}
 	case !isHeld: // nothing to do; it stays ours, for what was read may be older than our last write
 	case p.declared(k):
@@ -189,6 +189,17 @@ func (p *planner) full(k Key) {
 		p.plan.Counts.Same += len(held.Data)
 	case p.ours(k):
 		p.change(k, held, RRset{})
+	}
+}
+
+// leave counts what stays only because the RRset can't be written, and what of it is withdrawn from what is served.
+func (p *planner) leave(k Key, held RRset) {
+	p.plan.Counts.Same += len(held.Data)
+	loaded, served := p.loadedValues(k), p.servedValues(k)
+	for _, v := range valuesOf(held).canon {
+		if _, declared := loaded[v]; declared && !served[v] {
+			p.plan.stale++
+		}
 	}
 }
 

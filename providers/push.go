@@ -138,6 +138,7 @@ func (w *worker) push(ctx context.Context, o PushOptions) (*Result, []Key, error
 	defer w.release()
 	defer w.rephase()
 	clear(w.refused) // whoever pushes wants it tried again
+	clear(w.stuck)
 	var res *Result
 	var keys []Key
 	for range maxRounds {

@@ -117,6 +117,8 @@ func (o *observed) judge(edits Edits, unverified, diverged bool) Phase {
 		return Behind
 	case o.full == nil:
 		return Starting
+	case o.full.stale > 0:
+		return Behind // nothing is to be done that could be, and what is dead is there all the same
 	case edits == Auto && len(o.full.Blocked()) > 0:
 		return Blocked
 	case diverged:

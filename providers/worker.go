@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -23,6 +24,7 @@ type worker struct {
 	verifier  *verifier
 	session   session         // under lock
 	refused   map[Key]refusal // under lock
+	stuck     map[Key]string  // under lock: withdrawals and restores that were refused in this round
 	backoff   int             // under lock: failures in a row
 	notUntil  time.Time       // under lock: no automatic call before
 	paidUntil time.Time       // under lock: what writes cost so far
@@ -53,7 +55,7 @@ func newWorker(e *Engine, m Mirror, slot chan struct{}) *worker {
 	return &worker{
 		opt: &e.opt, key: mirrorKey{m.Provider, m.Zone}, mirror: m, slot: slot,
 		wake: make(chan struct{}, 1), gone: make(chan struct{}), lock: make(chan struct{}, 1),
-		verifier: newVerifier(&e.opt, m.Zone), refused: make(map[Key]refusal),
+		verifier: newVerifier(&e.opt, m.Zone), refused: make(map[Key]refusal), stuck: make(map[Key]string),
 		session: session{opt: &e.opt, mirror: m},
 		seen:    observed{phase: Starting, since: e.opt.Now()},
 	}
@@ -225,6 +227,7 @@ func (w *worker) penalty(err error) time.Duration {
 func (w *worker) reconcile(ctx, work context.Context) (held bool, err error) {
 	var snap *Snapshot
 	var written *Desired // what the last write was for
+	clear(w.stuck)
 	for range maxRounds {
 		d := w.current()
 		if err := w.session.open(); err != nil {
@@ -238,6 +241,9 @@ func (w *worker) reconcile(ctx, work context.Context) (held bool, err error) {
 		}
 		plan := w.automatic(snap, d)
 		if plan.Empty() && w.current() == d {
+			if len(w.stuck) > 0 {
+				return false, w.stuckError()
+			}
 			w.settled = d
 			return false, nil
 		}
@@ -260,6 +266,16 @@ func (w *worker) reconcile(ctx, work context.Context) (held bool, err error) {
 	return false, fmt.Errorf("%w: it still differs after %d writes", ErrUnavailable, maxRounds)
 }
 
+// stuckError says which withdrawals and restores were refused. They are tried again after the penalty.
+func (w *worker) stuckError() error {
+	w.behind()
+	var errs []error
+	for _, k := range sorted(w.stuck) {
+		errs = append(errs, fmt.Errorf("%w: %s is not withdrawn or restored: %s", ErrRefused, k, w.stuck[k]))
+	}
+	return errors.Join(errs...)
+}
+
 // errSuperseded stops a write whose plan is no longer the newest.
 var errSuperseded = errors.New("superseded")
 
@@ -269,41 +285,31 @@ func again(err error) bool {
 	return errors.Is(err, errSuperseded) || errors.Is(err, ErrConflict) || errors.As(err, &change)
 }
 
-// automatic returns what is to be applied by itself now. Once nothing is, it notes what a full plan says: a withdrawal does
-// not wait for that.
+// automatic returns what is to be applied by itself now: withdrawals and restores first and alone, so that no edit which a
+// guard, the provider or its form stands against keeps them waiting. Once nothing is, it notes what a full plan says.
 func (w *worker) automatic(snap *Snapshot, d *Desired) *Plan {
 	w.verifier.compare(snap)
 	if len(w.session.found) > 0 {
 		w.verifier.expect(w.session.mirror.Driver, w.session.found, snap)
 		w.session.found = nil
 	}
-	var plan, full *Plan
-	if w.session.mirror.Edits == Auto {
-		full = MakePlan(w.input(snap, d, Full, nil))
-		if len(full.Blocked()) == 0 {
-			plan = full
-			w.session.settleAll(full)
-		}
-	}
-	if plan == nil {
-		plan = MakePlan(w.input(snap, d, Health, nil))
-		if len(plan.Blocked()) > 0 {
-			plan = &Plan{}
-		}
-	}
-	if !plan.Empty() {
+	if health := MakePlan(w.input(snap, d, Health, nil)); !health.Empty() && len(health.Blocked()) == 0 {
 		w.behind()
-		return plan
+		return health
 	}
-	if full == nil {
-		full = MakePlan(w.input(snap, d, Full, nil))
-	}
-	if plan != full {
+	full := MakePlan(w.input(snap, d, Full, nil))
+	if w.session.mirror.Edits == Auto && len(full.Blocked()) == 0 {
+		w.session.settleAll(full)
+		if !full.Empty() {
+			w.behind()
+			return full
+		}
+	} else {
 		w.session.adopt(full)
 	}
 	w.observe(snap, full)
 	w.checkVerified(full)
-	return plan
+	return &Plan{}
 }
 
 // input is what a plan depends on, now.
@@ -318,6 +324,10 @@ func (w *worker) input(snap *Snapshot, d *Desired, mode Mode, allow []string) In
 		}
 		refused[k] = r.text
 	}
+	if mode == Health {
+		clear(refused) // that an edit was refused is nothing against taking the dead out
+	}
+	maps.Copy(refused, w.stuck)
 	return Input{Provider: m.Provider, Zone: m.Zone, Driver: m.Driver, Served: d.Served, Loaded: d.Loaded, Reasons: d.Reasons,
 		Snapshot: snap, State: w.session.state, Overlay: m.Overlay, Limits: m.Limits, Allow: allow, Refused: refused,
 		Mode: mode, Now: w.opt.Now()}
@@ -340,17 +350,22 @@ func (w *worker) write(ctx context.Context, plan *Plan, snap *Snapshot, d *Desir
 		w.opt.Log.Info("mirror written", "zone", w.key.zone, "provider", w.key.provider, "mode", plan.Mode, "serial", plan.Serial,
 			"rrsets", len(out.done), "left", len(out.left))
 	}
-	w.remember(err, out.left, d)
+	w.remember(err, plan.Mode, out.left, d)
 	return out.after, err
 }
 
-// remember keeps which RRsets were refused, so that they don't keep the others from being written.
-func (w *worker) remember(err error, left []Change, d *Desired) {
+// remember keeps which RRsets were refused, so that they don't keep the others from being written: an edit for a while, a
+// withdrawal or restore for this round alone.
+func (w *worker) remember(err error, mode Mode, left []Change, d *Desired) {
 	for _, ce := range changeErrors(err) {
 		if !errors.Is(ce.Err, ErrRefused) && !errors.Is(ce.Err, ErrCannotHold) || d == nil {
 			continue
 		}
 		if !slices.ContainsFunc(left, func(c Change) bool { return c.Name == ce.Name && c.Type == ce.Type }) {
+			continue
+		}
+		if mode == Health {
+			w.stuck[Key{ce.Name, ce.Type}] = ce.Err.Error()
 			continue
 		}
 		served, _ := d.Served.RRset(ce.Name, ce.Type)
