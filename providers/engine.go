@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"net"
 	"net/netip"
@@ -36,6 +37,12 @@ type Mirror struct {
 	Overlay  Overlay
 	Edits    Edits
 	Limits   Limits
+}
+
+// equal says whether both ask for the same of the same driver.
+func (m Mirror) equal(o Mirror) bool {
+	return m.Provider == o.Provider && m.Zone == o.Zone && m.Driver == o.Driver && m.Edits == o.Edits && m.Limits == o.Limits &&
+		maps.EqualFunc(m.Overlay, o.Overlay, maps.Equal[map[string]string])
 }
 
 // Desired is what a zone is to be, everywhere.

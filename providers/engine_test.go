@@ -870,3 +870,101 @@ func TestDeadValueThatMustStayIsNotInSync(t *testing.T) {
 		r.stop()
 	})
 }
+
+// slowReading lets every reading of f that begins from now on last for d, or the first alone.
+func slowReading(f *providertest.Fake, d time.Duration, firstOnly bool) {
+	var done atomic.Bool
+	f.Fault = func(c providertest.Call) providertest.Fault {
+		if c.Op == providertest.OpSnapshot && !(firstOnly && done.Swap(true)) {
+			return providertest.Fault{Delay: d}
+		}
+		return providertest.Fault{}
+	}
+}
+
+// TestPushNeverWritesWhatWasOvertaken: an edit that is taken back while Push reads is not written, with a hash nothing is.
+func TestPushNeverWritesWhatWasOvertaken(t *testing.T) {
+	for _, hashed := range []bool{false, true} {
+		t.Run(fmt.Sprint(hashed), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := providertest.NewFake(origin)
+				r := newRig(t, options(nil, nil), providers.Mirror{Provider: "p", Driver: f})
+				r.update(both, both)
+				r.push("p")
+				edited := both + "\nbad A 192.0.2.66"
+				r.update(edited, edited)
+				plan, err := r.engine.Plan(t.Context(), "p", zone, providers.PlanOptions{})
+				if err != nil {
+					t.Fatal(err)
+				}
+				o := providers.PushOptions{Wait: -1}
+				if hashed {
+					o.Hash = plan.Hash
+				}
+				writes := f.Count(providertest.OpApply)
+				f.Step = func(n zones.Name, _, next providers.RRset) {
+					if n == zones.MustParseName("bad.example.org.") {
+						t.Errorf("%s: %v", n, next.Texts())
+					}
+				}
+				slowReading(f, 5*time.Second, true)
+				time.AfterFunc(time.Second, func() { r.update(both, onlyB, "www A 192.0.2.1") })
+				res, err := r.engine.Push(t.Context(), "p", zone, o)
+				if hashed {
+					if !errors.Is(err, providers.ErrPlanChanged) || f.Count(providertest.OpApply) != writes {
+						t.Errorf("push: %v, %d writes; want ErrPlanChanged and none", err, f.Count(providertest.OpApply)-writes)
+					}
+					return
+				}
+				if err != nil || res.Applied != 1 || len(res.Plan.Changes()) != 1 || res.Plan.Changes()[0].Name != zones.MustParseName("www.example.org.") {
+					t.Errorf("push: %+v, %v", res, err)
+				}
+				wantHeld(t, f, "www.example.org.", dns.TypeA, "192.0.2.2")
+			})
+		})
+	}
+}
+
+// TestReconfiguredWhileReading: a mirror that was taken out, or whose edits wait now, is not written by what began before.
+func TestReconfiguredWhileReading(t *testing.T) {
+	for _, what := range []string{"removed", "plan-only", "overlay"} {
+		t.Run(what, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := providertest.NewFake(origin)
+				m := providers.Mirror{Provider: "p", Zone: zone, Driver: f, Edits: providers.Auto}
+				r := newRig(t, options(nil, nil), m)
+				r.run()
+				r.update(both, both)
+				time.Sleep(time.Minute)
+				synctest.Wait()
+				slowReading(f, 20*time.Second, false)
+				n := f.Count(providertest.OpApply)
+				edited := strings.Replace(both, "192.0.2.5", "192.0.2.66", 1)
+				r.update(edited, edited)
+				time.Sleep(time.Second)
+				var next []providers.Mirror
+				switch what {
+				case "plan-only":
+					m.Edits = providers.PlanOnly
+					next = []providers.Mirror{m}
+				case "overlay":
+					m.Overlay = providers.Overlay{zones.MustParseName("mail.example.org."): {"comment": "x"}}
+					next = []providers.Mirror{m}
+				}
+				if err := r.engine.Set(next); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(5 * time.Minute)
+				got := f.Held("mail.example.org.", dns.TypeA)
+				if what == "overlay" {
+					if strings.Join(got.Texts(), " ") != "192.0.2.66" || got.Attrs["comment"] != "x" || f.Count(providertest.OpApply) != n+1 {
+						t.Errorf("mail is %v %v after %d writes", got.Texts(), got.Attrs, f.Count(providertest.OpApply)-n)
+					}
+				} else if f.Count(providertest.OpApply) != n {
+					t.Errorf("%d writes, mail is %v", f.Count(providertest.OpApply)-n, got.Texts())
+				}
+				r.stop()
+			})
+		})
+	}
+}

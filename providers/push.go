@@ -79,27 +79,27 @@ func (e *Engine) Plan(ctx context.Context, provider string, zone zones.Name, o P
 		return nil, err
 	}
 	defer w.release()
-	plan, _, err := w.plan(ctx, o)
+	plan, _, _, err := w.plan(ctx, o)
 	if err != nil {
 		return nil, fmt.Errorf("%s -> %s: %w", zone, provider, err)
 	}
 	return plan, nil
 }
 
-// plan is Plan under the lock.
-func (w *worker) plan(ctx context.Context, o PlanOptions) (*Plan, *Snapshot, error) {
+// plan is Plan under the lock. It returns what the plan was made from.
+func (w *worker) plan(ctx context.Context, o PlanOptions) (*Plan, *Snapshot, *Desired, error) {
 	d := w.current()
 	if d == nil {
-		return nil, nil, ErrNotLoaded
+		return nil, nil, nil, ErrNotLoaded
 	}
 	if err := w.session.open(); err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	snap, err := w.session.read(ctx)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
-	return MakePlan(w.input(snap, d, o.Mode, o.Allow)), snap, nil
+	return MakePlan(w.input(snap, d, o.Mode, o.Allow)), snap, d, nil
 }
 
 // Push applies a full plan and approves it: from now on, health goes from what it pushed. It waits until the name
@@ -130,7 +130,8 @@ func (e *Engine) Push(ctx context.Context, provider string, zone zones.Name, o P
 	return res, nil
 }
 
-// push plans and applies under the lock, again where the provider changed meanwhile, and returns what was written.
+// push plans and applies under the lock, again where the provider or what is wanted changed meanwhile, and returns what was
+// written. With a hash, nothing but the plan of that hash is.
 func (w *worker) push(ctx context.Context, o PushOptions) (*Result, []Key, error) {
 	if err := w.acquire(ctx); err != nil {
 		return nil, nil, err
@@ -141,12 +142,21 @@ func (w *worker) push(ctx context.Context, o PushOptions) (*Result, []Key, error
 	clear(w.stuck)
 	var res *Result
 	var keys []Key
+	var first *Desired // what the first plan was made from
+	overtaken := false // by a newer zone or configuration, before it was written
 	for range maxRounds {
-		plan, snap, err := w.plan(ctx, PlanOptions{Allow: o.Allow})
+		plan, snap, d, err := w.plan(ctx, PlanOptions{Allow: o.Allow})
 		if err != nil {
 			return res, keys, err
 		}
+		if first != nil && first != d && o.Hash != "" {
+			return res, keys, ErrPlanChanged // what is left of it is no longer what was read
+		}
+		if overtaken {
+			res.Plan = plan
+		}
 		if res == nil {
+			first = d
 			res = &Result{Plan: plan, Left: []string{}, Unverified: []string{}, Unasked: []string{}}
 			if o.Hash != "" && o.Hash != plan.Hash {
 				return res, nil, ErrPlanChanged
@@ -155,12 +165,19 @@ func (w *worker) push(ctx context.Context, o PushOptions) (*Result, []Key, error
 		if b := plan.Blocked(); len(b) > 0 {
 			return res, keys, &BlockedError{w.key.provider, w.key.zone, b}
 		}
-		if plan.Empty() {
+		var more []Key
+		if !plan.Empty() {
+			more, err = w.pushOnce(ctx, plan, snap, d, res)
+			keys = append(keys, more...)
+		} else if err = w.fresh(d); err == nil {
 			return res, keys, w.approve(snap, plan)
 		}
-		more, err := w.pushOnce(ctx, plan, snap, res)
-		keys = append(keys, more...)
+		overtaken = errors.Is(err, errSuperseded) || errors.Is(err, errReconfigured)
 		switch {
+		case overtaken && o.Hash != "":
+			return res, keys, ErrPlanChanged
+		case overtaken:
+			w.take()
 		case err == nil && len(res.Left) == 0:
 			return res, keys, nil
 		case err != nil && (!again(err) || o.Hash != "" && errors.Is(err, ErrConflict)):
@@ -171,12 +188,14 @@ func (w *worker) push(ctx context.Context, o PushOptions) (*Result, []Key, error
 }
 
 // pushOnce applies one plan. What was begun is finished even when ctx ends.
-func (w *worker) pushOnce(ctx context.Context, plan *Plan, snap *Snapshot, res *Result) ([]Key, error) {
+func (w *worker) pushOnce(ctx context.Context, plan *Plan, snap *Snapshot, d *Desired, res *Result) ([]Key, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	d := w.current()
 	after, err := w.write(context.WithoutCancel(ctx), plan, snap, d)
+	if errors.Is(err, errSuperseded) || errors.Is(err, errReconfigured) || errors.Is(err, ErrUnknownMirror) {
+		return nil, err // nothing was done
+	}
 	res.Left = []string{}
 	var done []Key
 	var held map[Key]RRset

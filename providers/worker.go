@@ -107,6 +107,12 @@ func (w *worker) acquire(ctx context.Context) error {
 		return ctx.Err()
 	case w.slot <- struct{}{}:
 	}
+	w.take()
+	return nil
+}
+
+// take makes the session use the mirror as it is configured now.
+func (w *worker) take() {
 	w.mu.Lock()
 	if w.session.mirror.Driver != w.mirror.Driver {
 		w.backoff, w.notUntil = 0, time.Time{} // another account, or other credentials: what the old ones met says nothing
@@ -114,6 +120,30 @@ func (w *worker) acquire(ctx context.Context) error {
 	w.session.mirror = w.mirror
 	w.mu.Unlock()
 	w.verifier.use(w.session.mirror.Driver)
+}
+
+// retired says whether the mirror is no longer configured.
+func (w *worker) retired() bool {
+	select {
+	case <-w.gone:
+		return true
+	default:
+		return false
+	}
+}
+
+// fresh returns why a plan for d may no longer be written, nil where it may.
+func (w *worker) fresh(d *Desired) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	switch {
+	case w.retired():
+		return fmt.Errorf("%w any more", ErrUnknownMirror)
+	case !w.mirror.equal(w.session.mirror):
+		return errReconfigured
+	case w.desired != d:
+		return errSuperseded
+	}
 	return nil
 }
 
@@ -164,7 +194,7 @@ func (w *worker) round(ctx, work context.Context) time.Duration {
 		return w.opt.Reread
 	}
 	held, err := w.reconcile(ctx, work)
-	if ctx.Err() != nil {
+	if ctx.Err() != nil || w.retired() {
 		return w.opt.Reread
 	}
 	if err == nil {
@@ -258,6 +288,14 @@ func (w *worker) reconcile(ctx, work context.Context) (held bool, err error) {
 		}
 		written = d
 		snap, err = w.write(work, plan, snap, d)
+		switch {
+		case errors.Is(err, ErrUnknownMirror):
+			return false, nil
+		case errors.Is(err, errReconfigured):
+			w.take()
+			snap = nil // the driver may be another
+			continue
+		}
 		w.spend(w.opt.Now())
 		if err != nil && !again(err) {
 			return false, err
@@ -276,8 +314,11 @@ func (w *worker) stuckError() error {
 	return errors.Join(errs...)
 }
 
-// errSuperseded stops a write whose plan is no longer the newest.
-var errSuperseded = errors.New("superseded")
+// What stops a write whose plan is no longer the newest.
+var (
+	errSuperseded   = errors.New("superseded")
+	errReconfigured = errors.New("mirror configured anew")
+)
 
 // again says whether an error means: read and plan again, now.
 func again(err error) bool {
@@ -335,13 +376,7 @@ func (w *worker) input(snap *Snapshot, d *Desired, mode Mode, allow []string) In
 
 // write applies one plan, hands what was done to the verifier, and returns what is there now (nil: not known).
 func (w *worker) write(ctx context.Context, plan *Plan, snap *Snapshot, d *Desired) (*Snapshot, error) {
-	fresh := func() error {
-		if w.current() != d {
-			return errSuperseded
-		}
-		return nil
-	}
-	out, err := w.session.apply(ctx, plan, snap, fresh)
+	out, err := w.session.apply(ctx, plan, snap, func() error { return w.fresh(d) })
 	if out.after != nil && len(out.done) > 0 {
 		w.verifier.expect(w.session.mirror.Driver, out.done, out.after)
 		w.mu.Lock()
