@@ -51,7 +51,7 @@
 // and beside that, for the RRset as a whole: never approved, not held, or opaque: not touched by health; nothing
 // would be left: not touched; a CNAME that someone else swapped: not touched. The TTL goes along when values change and all
 // of them are as wanted; alone it is an edit. A provider that holds exactly what the zone says is taken as
-// approved (adopted) without a push.
+// approved (adopted) without a push, be some of it withdrawn at that moment: it goes then.
 //
 // # Guards
 //

@@ -968,3 +968,37 @@ func TestReconfiguredWhileReading(t *testing.T) {
 		})
 	}
 }
+
+// TestAdoptedWhileATargetIsDown: a provider that holds what the zone says is ours when a mirror is added during an outage too,
+// also beside an edit that waits or that a guard blocks.
+func TestAdoptedWhileATargetIsDown(t *testing.T) {
+	for _, edits := range []providers.Edits{providers.PlanOnly, providers.Auto} {
+		for _, theirs := range []bool{false, true} {
+			t.Run(fmt.Sprint(edits, theirs), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					f := providertest.NewFake(origin)
+					neverEmpty(t, f)
+					r := newRig(t, options(nil, nil), providers.Mirror{Provider: "p", Driver: f, Edits: edits})
+					r.run()
+					f.Edit(providertest.Set(origin, "www 60 A 192.0.2.1\nwww 60 A 192.0.2.2"), providertest.Set(origin, "x TXT hello"))
+					mail := "192.0.2.5"
+					if theirs {
+						mail = "192.0.2.250" // to replace it needs leave (G5)
+					}
+					f.Edit(providertest.Set(origin, "mail A "+mail))
+					r.update(both, onlyB, "www A 192.0.2.1")
+					time.Sleep(time.Minute)
+					wantHeld(t, f, "www.example.org.", dns.TypeA, "192.0.2.2")
+					r.update(both, both)
+					time.Sleep(time.Minute)
+					wantHeld(t, f, "www.example.org.", dns.TypeA, "192.0.2.2 192.0.2.1")
+					r.update(both, onlyB, "www A 192.0.2.1")
+					time.Sleep(time.Minute)
+					wantHeld(t, f, "www.example.org.", dns.TypeA, "192.0.2.2")
+					wantHeld(t, f, "mail.example.org.", dns.TypeA, mail)
+					r.stop()
+				})
+			})
+		}
+	}
+}

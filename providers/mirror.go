@@ -245,14 +245,19 @@ func (s *session) settleAll(plan *Plan) {
 	}
 }
 
-// adopt takes over what holds exactly what is declared, so that health has something to go from before the first push.
-func (s *session) adopt(plan *Plan) {
+// adopt takes over what holds exactly what is declared, so that health has something to go from before the first push. It
+// says whether something of that is withdrawn now.
+func (s *session) adopt(plan *Plan) (withdraw bool) {
 	changing := plan.changing()
 	for k, r := range plan.records {
 		if r.adopt && !changing[k] {
 			s.settle(k, r)
 		}
 	}
+	for k, r := range plan.adopted {
+		s.settle(k, r)
+	}
+	return len(plan.adopted) > 0
 }
 
 // protect keeps a driver's panic from ending the process: a library's nil dereference is one provider's failure.

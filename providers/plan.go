@@ -85,6 +85,7 @@ type Plan struct {
 
 	changes []Change
 	records map[Key]settle // what to remember once the provider holds it
+	adopted map[Key]settle // what holds all that is declared while some of it is withdrawn: ours without a write
 	stale   int            // values held that are withdrawn, in RRsets that the plan has to leave alone
 }
 

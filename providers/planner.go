@@ -60,7 +60,7 @@ func newPlanner(in Input) *planner {
 		served: make(map[Key]zones.RRset), loaded: make(map[Key]zones.RRset),
 		dead: make(map[string]bool), drop: make(map[Key]bool), owners: make(map[zones.Name][]Key),
 		plan: &Plan{Provider: in.Provider, Zone: in.Zone.String(), Mode: in.Mode, Made: in.Now,
-			Lines: []Line{}, Foreign: []Record{}, Losses: []Loss{}, Notes: []Note{}, records: make(map[Key]settle)},
+			Lines: []Line{}, Foreign: []Record{}, Losses: []Loss{}, Notes: []Note{}, records: make(map[Key]settle), adopted: make(map[Key]settle)},
 	}
 	for _, s := range in.Snapshot.RRsets {
 		k := Key{s.Name, s.Type}
@@ -281,6 +281,9 @@ func (p *planner) change(k Key, held, want RRset) {
 		return
 	}
 	p.plan.records[k] = st
+	if !p.state.owns(k) && Equal(held, st.approve) {
+		p.plan.adopted[k] = settle{held: held, approve: st.approve}
+	}
 	lines := p.lines(k, held, want)
 	c := Change{Name: k.Name, Type: k.Type, Old: held, New: want, Health: true}
 	removed, added := 0, 0

@@ -334,8 +334,7 @@ func (w *worker) automatic(snap *Snapshot, d *Desired) *Plan {
 		w.verifier.expect(w.session.mirror.Driver, w.session.found, snap)
 		w.session.found = nil
 	}
-	if health := MakePlan(w.input(snap, d, Health, nil)); !health.Empty() && len(health.Blocked()) == 0 {
-		w.behind()
+	if health := w.health(snap, d); !health.Empty() {
 		return health
 	}
 	full := MakePlan(w.input(snap, d, Full, nil))
@@ -345,12 +344,24 @@ func (w *worker) automatic(snap *Snapshot, d *Desired) *Plan {
 			w.behind()
 			return full
 		}
-	} else {
-		w.session.adopt(full)
+	} else if w.session.adopt(full) {
+		if health := w.health(snap, d); !health.Empty() {
+			return health
+		}
 	}
 	w.observe(snap, full)
 	w.checkVerified(full)
 	return &Plan{}
+}
+
+// health returns the health plan; an empty one where a guard blocks it.
+func (w *worker) health(snap *Snapshot, d *Desired) *Plan {
+	plan := MakePlan(w.input(snap, d, Health, nil))
+	if plan.Empty() || len(plan.Blocked()) > 0 {
+		return &Plan{}
+	}
+	w.behind()
+	return plan
 }
 
 // input is what a plan depends on, now.
