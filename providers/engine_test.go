@@ -1002,3 +1002,28 @@ func TestAdoptedWhileATargetIsDown(t *testing.T) {
 		}
 	}
 }
+
+// TestOverlongRetryAfter: a provider that says to come back tomorrow is asked again in a while all the same.
+func TestOverlongRetryAfter(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := providertest.NewFake(origin)
+		r := newRig(t, options(nil, nil), providers.Mirror{Provider: "p", Driver: f})
+		r.update(both, both)
+		r.push("p")
+		r.run()
+		synctest.Wait()
+		var once atomic.Bool
+		f.Fault = func(c providertest.Call) providertest.Fault {
+			if c.Op == providertest.OpSnapshot && !once.Swap(true) {
+				return providertest.Fault{Before: &providers.RetryError{After: 24 * time.Hour, Err: providers.ErrUnavailable}}
+			}
+			return providertest.Fault{}
+		}
+		r.update(both, onlyB, "www A 192.0.2.1")
+		synctest.Wait()
+		wantHeld(t, f, "www.example.org.", dns.TypeA, "192.0.2.1 192.0.2.2")
+		time.Sleep(6 * time.Minute)
+		wantHeld(t, f, "www.example.org.", dns.TypeA, "192.0.2.2")
+		r.stop()
+	})
+}

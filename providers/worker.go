@@ -48,6 +48,7 @@ const (
 	maxRounds    = 4 // plans in a row before a mirror is left for a while
 	backoffBase  = time.Second
 	backoffCap   = time.Minute
+	retryCap     = 5 * time.Minute
 	freeWrites   = 3 // writes that need not wait for each other
 )
 
@@ -234,7 +235,8 @@ func (w *worker) keep() error {
 	return nil
 }
 
-// penalty is how long to wait after an error: doubling, with jitter, and never less than the provider asks for.
+// penalty is how long to wait after an error: doubling, with jitter, and never less than the provider asks for, up to
+// retryCap: a mistaken Retry-After must not keep a dead target there for a day.
 func (w *worker) penalty(err error) time.Duration {
 	wait := backoffCap
 	if w.backoff < 6 {
@@ -247,7 +249,7 @@ func (w *worker) penalty(err error) time.Duration {
 	wait = time.Duration(float64(wait) * (0.5 + w.opt.Rand()/2))
 	var retry *RetryError
 	if errors.As(err, &retry) {
-		wait = max(wait, retry.After)
+		wait = max(wait, min(retry.After, retryCap))
 	}
 	return wait
 }
