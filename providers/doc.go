@@ -53,6 +53,10 @@
 // of them are as wanted; alone it is an edit. A provider that holds exactly what the zone says is taken as
 // approved (adopted) without a push, be some of it withdrawn at that moment: it goes then.
 //
+// An HTTPS or SVCB record whose hints lose a dead address is another value, and no verdict speaks of it: it is served instead,
+// and so goes and comes as long as the zone says of the record what was approved, but for its TTL and attributes. While an
+// edit of the record itself waits, its hints stay as they are held: none that went comes back, and none goes before the push.
+//
 // # Guards
 //
 // G1 to G7 (safety.go) count edits: withdrawals have their own floor, or an outage would trip a limit just when mirroring

@@ -363,6 +363,22 @@ func TestPlanHealth(t *testing.T) {
 			loaded: "h HTTPS 1 . alpn=h3 ipv4hint=192.0.2.1,192.0.2.2", served: "h HTTPS 1 . alpn=h3 ipv4hint=192.0.2.2", held: "h HTTPS 1 . alpn=h2 ipv4hint=192.0.2.2",
 			approved: "h HTTPS 1 . alpn=h2 ipv4hint=192.0.2.1,192.0.2.2", applied: "h HTTPS 1 . alpn=h2 ipv4hint=192.0.2.2"}, `
 0 added, 0 removed, 0 changed, 1 as they are, 0 not ours`},
+		{"hints go and come beside an edit of the TTL", scene{
+			loaded: "h 600 HTTPS 1 . ipv4hint=192.0.2.1,192.0.2.2", served: "h 60 HTTPS 1 . ipv4hint=192.0.2.2", held: "h HTTPS 1 . ipv4hint=192.0.2.1,192.0.2.2",
+			approved: "h HTTPS 1 . ipv4hint=192.0.2.1,192.0.2.2"}, `
++ h 60 HTTPS 1 . ipv4hint="192.0.2.2" [restored] standby: takes the place of what is withdrawn
+- h 300 HTTPS 1 . ipv4hint="192.0.2.1,192.0.2.2" [withdrawn] withdrawn: not served now
+1 added, 1 removed, 0 changed, 0 as they are, 0 not ours`},
+		{"hints stay withdrawn beside an edit of the TTL", scene{
+			loaded: "h 600 HTTPS 1 . ipv4hint=192.0.2.1,192.0.2.2", served: "h 600 HTTPS 1 . ipv4hint=192.0.2.2", held: "h HTTPS 1 . ipv4hint=192.0.2.2",
+			approved: "h HTTPS 1 . ipv4hint=192.0.2.1,192.0.2.2", applied: "h HTTPS 1 . ipv4hint=192.0.2.2"}, `
+0 added, 0 removed, 0 changed, 1 as they are, 0 not ours`},
+		{"hints come back beside an edit of the TTL, and it waits", scene{
+			loaded: "h 600 HTTPS 1 . ipv4hint=192.0.2.1,192.0.2.2", held: "h HTTPS 1 . ipv4hint=192.0.2.2",
+			approved: "h HTTPS 1 . ipv4hint=192.0.2.1,192.0.2.2", applied: "h HTTPS 1 . ipv4hint=192.0.2.2"}, `
++ h 300 HTTPS 1 . ipv4hint="192.0.2.1,192.0.2.2" [restored] restored
+- h 300 HTTPS 1 . ipv4hint="192.0.2.2" [withdrawn] standby: no longer needed
+1 added, 1 removed, 0 changed, 0 as they are, 0 not ours`},
 		{"new names wait for a push", scene{loaded: ab + "new A 192.0.2.5", held: ab, approved: ab}, `
 0 added, 0 removed, 0 changed, 2 as they are, 0 not ours`},
 	}

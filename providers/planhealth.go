@@ -112,7 +112,7 @@ func (p *planner) deadValues(k Key, held, want, applied, approved values) map[st
 }
 
 // alive returns what is approved for k, less what is dead. As long as the zone says of k what was approved, that is what is
-// served. Else an edit of k waits, and lived says what it is.
+// served, under the approved TTL where that was edited. Else an edit of k waits, and lived says what it is.
 func (p *planner) alive(k Key, held, approved RRset) (RRset, bool) {
 	set, isServed := p.served[k]
 	loaded, isLoaded := p.loaded[k]
@@ -120,6 +120,14 @@ func (p *planner) alive(k Key, held, approved RRset) (RRset, bool) {
 		now, _, err := p.proj.held(loaded, nil)
 		if err == nil && same(now, approved) {
 			want, _, err := p.proj.held(set, held.Attrs)
+			return want, err == nil
+		}
+		if err == nil && SameData(now.RRset, approved.RRset) { // the edit is of the TTL or of attributes: the values don't wait for it
+			want, _, err := p.proj.held(set, held.Attrs)
+			want.TTL = approved.TTL
+			if set.TTL < loaded.TTL {
+				want.TTL = min(want.TTL, set.TTL)
+			}
 			return want, err == nil
 		}
 	}
