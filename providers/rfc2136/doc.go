@@ -10,9 +10,11 @@
 //     character, empty text is a FORMERR. Here, RDATA goes as octets in both directions.
 //   - A record that its parser refuses makes the whole reading fail.
 //
-// One UPDATE message carries all changes and is applied as a whole or not at all. One that would not fit a TCP message (65,535 octets) is split
-// between names: a name's changes, a CNAME that takes other data's place among them, are never parted. A single
-// RRset too large for a message is refused.
+// One UPDATE message carries all changes that verdicts made, another one all edits, each applied as a whole or not at all. One
+// that would not fit a TCP message (65,535 octets) is split between names: changes that a CNAME binds, which takes other data's
+// place, are never parted. A single RRset too large for a message is refused. A message that is refused is halved, within bounds,
+// until what the server means stands alone (its policy may take an A and no TXT), so that it keeps nothing else back. REFUSED
+// for all of it reads the same as for one: it is both ErrRefused and ErrAuth.
 //
 // After a refused prerequisite the zone is read again: where everything wanted is there already (the answer to an earlier try was
 // lost), that is success; else it is ErrConflict. TTLs are no part of prerequisites (RFC 2136 2.4): an edit of a TTL alone between

@@ -115,21 +115,25 @@ func TestBatches(t *testing.T) {
 		}
 	}
 	got := batches(changes)
-	if len(got) < 3 || got[0][0].Name != changes[len(changes)-1].Name {
-		t.Errorf("%d batches, the first begins with %s; want at least 3, verdicts first", len(got), got[0][0].Name)
+	if len(got) < 3 || got[0][0].changes[0].Name != changes[len(changes)-1].Name {
+		t.Errorf("%d batches, the first begins with %s; want at least 3, verdicts first", len(got), got[0][0].changes[0].Name)
 	}
 	seen := make(map[zones.Name]int)
 	total := 0
 	for i, b := range got {
 		m := new(dns.Msg)
 		m.SetUpdate("example.org.")
-		if err := fill(m, b); err != nil {
+		var all []providers.Change
+		for _, g := range b {
+			all = append(all, g.changes...)
+		}
+		if err := fill(m, all); err != nil {
 			t.Fatal(err)
 		}
 		if n := m.Len(); n > 64000 {
 			t.Errorf("batch %d has %d octets", i, n)
 		}
-		for _, c := range b {
+		for _, c := range all {
 			if at, ok := seen[c.Name]; ok && at != i {
 				t.Errorf("%s is in batches %d and %d", c.Name, at, i)
 			}

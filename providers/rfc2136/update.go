@@ -14,52 +14,139 @@ import (
 // maxUpdate is how large a message may become: a TCP message is 65,535 octets, and TSIG needs its share.
 const maxUpdate = 60000
 
-// Apply implements providers.Driver: one UPDATE message, or as few as their size allows.
+// maxHalvings is how often the refused messages of one Apply are halved to find out which changes the server means.
+const maxHalvings = 256
+
+// Apply implements providers.Driver: one UPDATE message for verdicts and one for edits, or as few as their size allows. A
+// message that the server refuses is halved until the changes that it means stand alone: they are named, the others are made.
 func (d *Driver) Apply(ctx context.Context, zone zones.Name, _ *providers.Snapshot, changes []providers.Change) error {
+	w := &writer{Driver: d, zone: zone, halvings: maxHalvings}
 	for _, batch := range batches(changes) {
-		err := d.update(ctx, zone, batch)
-		if errors.Is(err, providers.ErrConflict) {
-			err = d.settleConflict(ctx, zone, batch, err)
-		}
-		if err != nil {
-			return err
+		if !w.write(ctx, batch) {
+			break
 		}
 	}
-	return nil
+	return errors.Join(w.errs...)
 }
 
-// batches splits changes into messages. Changes of one name stay together; verdicts go first.
-func batches(changes []providers.Change) [][]providers.Change {
-	var names [][]providers.Change
-	at := make(map[zones.Name]int)
-	for _, health := range []bool{true, false} {
-		for _, c := range changes {
-			if c.Health != health {
-				continue
-			}
-			i, ok := at[c.Name]
-			if !ok {
-				i = len(names)
-				at[c.Name] = i
-				names = append(names, nil)
-			}
-			names[i] = append(names[i], c)
-		}
+// A group is changes that are not parted as long as the server takes them: those of one name, verdicts and edits apart. Where
+// a CNAME takes the place of other data, or the reverse, all changes of the name are one group, and never parted.
+type group struct {
+	changes []providers.Change
+	health  bool
+	bound   bool
+}
+
+// groups sorts changes into groups, those of verdicts first.
+func groups(changes []providers.Change) []group {
+	type key struct {
+		name   zones.Name
+		health bool
 	}
-	var out [][]providers.Change
-	full := maxUpdate + 1
-	for _, group := range names {
+	bound, verdict := make(map[zones.Name]bool), make(map[zones.Name]bool)
+	for _, c := range changes {
+		bound[c.Name] = bound[c.Name] || exchangesCNAME(c)
+		verdict[c.Name] = verdict[c.Name] || c.Health
+	}
+	var out [2][]group // verdicts, edits
+	at := make(map[key]int)
+	for _, c := range changes {
+		k := key{c.Name, c.Health || bound[c.Name] && verdict[c.Name]}
+		list := &out[1]
+		if k.health {
+			list = &out[0]
+		}
+		i, ok := at[k]
+		if !ok {
+			i = len(*list)
+			at[k] = i
+			*list = append(*list, group{health: k.health, bound: bound[c.Name]})
+		}
+		(*list)[i].changes = append((*list)[i].changes, c)
+	}
+	return append(out[0], out[1]...)
+}
+
+// exchangesCNAME: a CNAME comes or goes, which other data at the name may depend on.
+func exchangesCNAME(c providers.Change) bool {
+	return c.Type == dns.TypeCNAME && c.Old.IsZero() != c.New.IsZero()
+}
+
+// batches splits changes into messages. Groups stay whole; verdicts go first, and never with edits.
+func batches(changes []providers.Change) [][]group {
+	var out [][]group
+	full, health := 0, false
+	for _, g := range groups(changes) {
 		n := 0
-		for _, c := range group {
+		for _, c := range g.changes {
 			n += size(c.Old) + size(c.New) + len(c.Name.Wire()) + 10
 		}
-		if full+n > maxUpdate {
-			out, full = append(out, nil), 0
+		if len(out) == 0 || full+n > maxUpdate || g.health != health {
+			out, full, health = append(out, nil), 0, g.health
 		}
-		out[len(out)-1] = append(out[len(out)-1], group...)
+		out[len(out)-1] = append(out[len(out)-1], g)
 		full += n
 	}
 	return out
+}
+
+// A writer carries out one Apply.
+type writer struct {
+	*Driver
+	zone     zones.Name
+	halvings int // left
+	errs     []error
+}
+
+// write sends a batch, and parts of it where it is refused. It returns false where nothing more is to be sent: what went
+// wrong concerns not this batch alone.
+func (w *writer) write(ctx context.Context, batch []group) bool {
+	var changes []providers.Change
+	for _, g := range batch {
+		changes = append(changes, g.changes...)
+	}
+	err := w.update(ctx, w.zone, changes)
+	if errors.Is(err, providers.ErrConflict) {
+		err = w.settleConflict(ctx, w.zone, changes, err)
+	}
+	switch {
+	case err == nil:
+		return true
+	case !errors.Is(err, providers.ErrRefused) && !errors.Is(err, providers.ErrCannotHold):
+		w.errs = append(w.errs, err)
+		return false
+	case len(changes) == 1 || len(batch) == 1 && batch[0].bound:
+		w.blame(changes, err)
+		return true
+	case w.halvings == 0:
+		w.errs = append(w.errs, fmt.Errorf("%d changes, of which not all need be meant: %w", len(changes), err))
+		return true
+	}
+	w.halvings--
+	if len(batch) == 1 {
+		batch = singles(batch[0])
+	}
+	return w.write(ctx, batch[:len(batch)/2]) && w.write(ctx, batch[len(batch)/2:])
+}
+
+// singles parts a group that is not bound.
+func singles(g group) []group {
+	var out []group
+	for _, c := range g.changes {
+		out = append(out, group{changes: []providers.Change{c}, health: g.health})
+	}
+	return out
+}
+
+// blame notes the refusal of each change.
+func (w *writer) blame(changes []providers.Change, err error) {
+	var named *providers.ChangeError
+	if errors.As(err, &named) {
+		err = named.Err
+	}
+	for _, c := range changes {
+		w.errs = append(w.errs, &providers.ChangeError{Name: c.Name, Type: c.Type, Err: err})
+	}
 }
 
 // size is how many octets the records of a set take without compression.
@@ -71,7 +158,7 @@ func size(s providers.RRset) int {
 	return n
 }
 
-// update sends one batch.
+// update sends one message.
 func (d *Driver) update(ctx context.Context, zone zones.Name, changes []providers.Change) error {
 	m := new(dns.Msg)
 	m.SetUpdate(zone.String())
@@ -93,9 +180,8 @@ func (d *Driver) update(ctx context.Context, zone zones.Name, changes []provider
 	if r.Rcode == dns.RcodeSuccess {
 		return nil
 	}
-	err = d.refusal(ctx, r, zone)
-	if errors.Is(err, providers.ErrRefused) && len(changes) == 1 {
-		return &providers.ChangeError{Name: changes[0].Name, Type: changes[0].Type, Err: err}
+	if err = d.refusal(ctx, r, zone); r.Rcode == dns.RcodeRefused && (r.IsTsig() == nil || r.IsTsig().Error == 0) {
+		return fmt.Errorf("%w, or %w", providers.ErrRefused, err) // a policy may take this record and not that one
 	}
 	return err
 }
