@@ -27,9 +27,6 @@ func (d *Driver) Apply(ctx context.Context, zone zones.Name, _ *providers.Snapsh
 		return err
 	}
 	sets, errs := now.patches(changes)
-	if len(errs) > 0 {
-		return errors.Join(errs...)
-	}
 	for _, batch := range batches(sets) {
 		errs = append(errs, d.write(ctx, zone, batch)...)
 	}
@@ -40,10 +37,27 @@ func (d *Driver) Apply(ctx context.Context, zone zones.Name, _ *providers.Snapsh
 type patchSet struct {
 	rrsetJSON
 	change providers.Change
+	bound  bool // to the others at its name
 }
 
-// patches turns changes into RRsets of a PATCH; the errors are conflicts, and then nothing is to be written.
+// bound are the names where a CNAME takes the place of other data, or the reverse: their changes stand or fall together.
+func bound(changes []providers.Change) map[zones.Name]bool {
+	names := make(map[zones.Name]bool)
+	for _, c := range changes {
+		if c.Type == dns.TypeCNAME && c.Old.IsZero() != c.New.IsZero() {
+			names[c.Name] = true
+		}
+	}
+	return names
+}
+
+// patches turns changes into RRsets of a PATCH; the errors are of those that can't be written, and of those bound to them.
 func (h *held) patches(changes []providers.Change) (sets []patchSet, errs []error) {
+	together, bad := bound(changes), make(map[zones.Name]bool)
+	refuse := func(c providers.Change, err error) {
+		errs = append(errs, &providers.ChangeError{Name: c.Name, Type: c.Type, Err: err})
+		bad[c.Name] = true
+	}
 	for _, c := range changes {
 		k := providers.Key{Name: c.Name, Type: c.Type}
 		now := h.sets[k]
@@ -51,16 +65,24 @@ func (h *held) patches(changes []providers.Change) (sets []patchSet, errs []erro
 			continue // done already
 		}
 		if !providers.Equal(now, c.Old) {
-			errs = append(errs, &providers.ChangeError{Name: c.Name, Type: c.Type, Err: providers.ErrConflict})
+			refuse(c, providers.ErrConflict)
 			continue
 		}
 		set, err := h.patch(k, c)
 		if err != nil {
-			errs = append(errs, &providers.ChangeError{Name: c.Name, Type: c.Type, Err: err})
+			refuse(c, err)
 			continue
 		}
+		set.bound = together[c.Name]
 		sets = append(sets, set)
 	}
+	sets = slices.DeleteFunc(sets, func(s patchSet) bool {
+		drop := s.bound && bad[s.change.Name]
+		if drop {
+			refuse(s.change, fmt.Errorf("%w: another change at the name can't be made", providers.ErrConflict))
+		}
+		return drop
+	})
 	return sets, errs
 }
 
@@ -91,35 +113,47 @@ func (h *held) patch(k providers.Key, c providers.Change) (patchSet, error) {
 	return out, nil
 }
 
-// batches splits RRsets into PATCHes: verdicts first, a name's changes together, and within each PATCH deletions first,
+// A unit is what a refusal does not part at first: a name's verdicts, or its edits, or all that is bound.
+type unit struct {
+	name  zones.Name
+	later int // 0: a verdict's
+}
+
+func units(sets []patchSet) func(patchSet) unit {
+	verdict := make(map[zones.Name]bool)
+	for _, s := range sets {
+		verdict[s.change.Name] = verdict[s.change.Name] || s.change.Health
+	}
+	return func(s patchSet) unit {
+		if s.change.Health || s.bound && verdict[s.change.Name] {
+			return unit{s.change.Name, 0}
+		}
+		return unit{s.change.Name, 1}
+	}
+}
+
+// batches splits RRsets into PATCHes: verdicts first and without edits, units whole, and within each PATCH deletions first,
 // or a CNAME would meet the data whose place it takes.
 func batches(sets []patchSet) [][]patchSet {
-	later := make(map[zones.Name]int) // 0: a verdict's
-	for _, s := range sets {
-		later[s.change.Name] = 1
-	}
-	for _, s := range sets {
-		if s.change.Health {
-			later[s.change.Name] = 0
-		}
-	}
+	of := units(sets)
 	slices.SortStableFunc(sets, func(a, b patchSet) int {
-		if c := later[a.change.Name] - later[b.change.Name]; c != 0 {
+		u, v := of(a), of(b)
+		if c := u.later - v.later; c != 0 {
 			return c
 		}
-		return a.change.Name.Compare(b.change.Name)
+		return u.name.Compare(v.name)
 	})
 	var out [][]patchSet
 	size := 0
 	for i := 0; i < len(sets); {
 		end, n := i, 0
-		for ; end < len(sets) && sets[end].change.Name == sets[i].change.Name; end++ {
+		for ; end < len(sets) && of(sets[end]) == of(sets[i]); end++ {
 			n += 200
 			for _, r := range sets[end].Records {
 				n += 50 + 2*len(r.Content)
 			}
 		}
-		if len(out) == 0 || size+n > maxPatch {
+		if len(out) == 0 || size+n > maxPatch || of(sets[i]).later != of(sets[i-1]).later {
 			out, size = append(out, nil), 0
 		}
 		out[len(out)-1] = append(out[len(out)-1], sets[i:end]...)
@@ -147,29 +181,41 @@ func (d *Driver) write(ctx context.Context, zone zones.Name, batch []patchSet) [
 	if err == nil || !errors.As(err, &refused) {
 		return compact(err)
 	}
-	names := make([]zones.Name, 0, len(batch))
-	for _, s := range batch {
-		if !slices.Contains(names, s.change.Name) {
-			names = append(names, s.change.Name)
-		}
-	}
-	if len(names) == 1 {
+	first, second := halve(batch)
+	if len(second) == 0 {
 		var errs []error
 		for _, s := range batch {
 			errs = append(errs, &providers.ChangeError{Name: s.change.Name, Type: s.change.Type, Err: err})
 		}
 		return errs
 	}
-	first := names[:len(names)/2]
-	var parts [2][]patchSet
+	return append(d.write(ctx, zone, first), d.write(ctx, zone, second)...)
+}
+
+// halve parts a batch between names, or, where it has one name alone, between its RRsets. What is bound is never parted.
+func halve(batch []patchSet) (first, second []patchSet) {
+	var names []zones.Name
 	for _, s := range batch {
-		i := 1
-		if slices.Contains(first, s.change.Name) {
-			i = 0
+		if !slices.Contains(names, s.change.Name) {
+			names = append(names, s.change.Name)
 		}
-		parts[i] = append(parts[i], s)
 	}
-	return append(d.write(ctx, zone, parts[0]), d.write(ctx, zone, parts[1])...)
+	switch {
+	case len(names) > 1:
+		names = names[:len(names)/2]
+		for _, s := range batch {
+			if slices.Contains(names, s.change.Name) {
+				first = append(first, s)
+			} else {
+				second = append(second, s)
+			}
+		}
+		return first, second
+	case batch[0].bound:
+		return batch, nil
+	}
+	n := (len(batch) + 1) / 2
+	return batch[:n], batch[n:]
 }
 
 func compact(err error) []error {

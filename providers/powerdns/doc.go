@@ -4,8 +4,9 @@
 // for what a mirror must not lose or mangle:
 //
 //   - It sends one PATCH for each RRset, so that a CNAME can't take other data's place. The API takes many RRsets in one
-//     PATCH, which is one database transaction: here all changes go in one, or in as few as the server's body
-//     limit (2 MB by default) allows, no name in two.
+//     PATCH, which is one database transaction: here all edits go in one, or in as few as the server's body
+//     limit (2 MB by default) allows, after those of verdicts. What a CNAME binds is never in two. A PATCH that is refused is
+//     parted until the change that the server means stands alone, so that it keeps nothing else back.
 //   - It reads TXT back quoted, and fails the whole reading for a record that its parser does not know (an SVCB at a name
 //     without underscore). Here RDATA is parsed by type; what can't be (ALIAS, LUA) is shown as foreign and kept.
 //   - It drops the disabled flag. A disabled record is served by nobody: here it is foreign, and is sent back as it is
@@ -14,7 +15,7 @@
 //     its refusal is taken, if it means the same octets.
 //
 // There is no compare-and-swap: the zone is read again right before a PATCH, and a change whose RRset differs from what was
-// planned from is ErrConflict, and nothing is written. An edit in the moment between is lost.
+// planned from is ErrConflict, and it is not written, nor what a CNAME binds to it. An edit in the moment between is lost.
 //
 // Comments stay as they are. The apex SOA and NS stay the server's. Names with other characters than letters, digits and
 // "_-/." are refused by the API and can't be held.
