@@ -86,8 +86,13 @@ func (h *held) patches(changes []providers.Change) (sets []patchSet, errs []erro
 	return sets, errs
 }
 
-// patch makes the RRset of a PATCH for one change; disabled records of it are sent back as they are.
+// patch makes the RRset of a PATCH for one change; disabled records of it are sent back as they are. Records
+// that can't be read can't be vouched for: their RRset is left to people.
 func (h *held) patch(k providers.Key, c providers.Change) (patchSet, error) {
+	if strange := h.unreadable[k]; len(strange) > 0 {
+		return patchSet{}, fmt.Errorf("%w: the RRset has records there that can't be read, and would go with it: change or delete them there: %q",
+			providers.ErrRefused, strange)
+	}
 	out := patchSet{change: c, rrsetJSON: rrsetJSON{Name: c.Name.String(), Type: zones.TypeString(c.Type), ChangeType: "REPLACE",
 		TTL: c.New.TTL, Records: []recordJSON{}}}
 	for i := range c.New.Data {

@@ -8,7 +8,8 @@
 //     limit (2 MB by default) allows, after those of verdicts. What a CNAME binds is never in two. A PATCH that is refused is
 //     parted until the change that the server means stands alone, so that it keeps nothing else back.
 //   - It reads TXT back quoted, and fails the whole reading for a record that its parser does not know (an SVCB at a name
-//     without underscore). Here RDATA is parsed by type; what can't be (ALIAS, LUA) is shown as foreign and kept.
+//     without underscore). Here RDATA is parsed by type; what can't be (ALIAS, LUA) is shown as foreign and kept. No
+//     RRset that has a record which can't be read is changed or deleted.
 //   - It drops the disabled flag. A disabled record is served by nobody: here it is foreign, and is sent back as it is
 //     when its RRset is replaced.
 //   - PowerDNS refuses content that is not spelled its own way (a LOC without centimetres). Here the spelling that it names in

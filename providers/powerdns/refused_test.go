@@ -153,3 +153,26 @@ func TestBoundTogether(t *testing.T) {
 		}
 	}
 }
+
+// TestUnreadableRecordStays: no change of its RRset, a deletion neither, takes along what can't be read.
+func TestUnreadableRecordStays(t *testing.T) {
+	caa := rrsetJSON{Name: "www.example.org.", Type: "CAA", TTL: 300, Records: []recordJSON{{Content: `0 issue "ca.example"`}, {Content: "what can't be read"}}}
+	old := removal(`www 300 CAA 0 issue "ca.example"`)
+	edit := old
+	edit.New = providertest.Set("example.org", `www 300 CAA 0 issue "other.example"`)
+	verdict := old
+	verdict.Health = true
+	for name, c := range map[string]providers.Change{"deletion": old, "edit": edit, "verdict": verdict} {
+		p := &picky{holds: []rrsetJSON{caa}}
+		err := p.apply(t, c, creation("www A 192.0.2.1"))
+		if diff := cmp.Diff([]string{"www CAA"}, blamed(t, err, providers.ErrRefused)); diff != "" {
+			t.Errorf("%s: blamed (-want +got)\n%s", name, diff)
+		}
+		if err == nil || !strings.Contains(err.Error(), `"what can't be read"`) {
+			t.Errorf("%s: %v does not say which record", name, err)
+		}
+		if diff := cmp.Diff([][]string{{"REPLACE www A"}}, p.taken); diff != "" {
+			t.Errorf("%s: taken (-want +got)\n%s", name, diff)
+		}
+	}
+}

@@ -13,9 +13,15 @@ import (
 
 // held is a zone as the API showed it.
 type held struct {
-	sets     map[providers.Key]providers.RRset
-	disabled map[providers.Key][]recordJSON
-	foreign  []providers.Foreign
+	sets       map[providers.Key]providers.RRset
+	disabled   map[providers.Key][]recordJSON
+	unreadable map[providers.Key][]string // contents; a REPLACE or DELETE would take them along
+	foreign    []providers.Foreign
+}
+
+func newHeld() *held {
+	return &held{sets: make(map[providers.Key]providers.RRset), disabled: make(map[providers.Key][]recordJSON),
+		unreadable: make(map[providers.Key][]string)}
 }
 
 // Snapshot implements providers.Driver.
@@ -36,7 +42,7 @@ func (d *Driver) read(ctx context.Context, zone zones.Name) (*held, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &held{sets: make(map[providers.Key]providers.RRset), disabled: make(map[providers.Key][]recordJSON)}
+	h := newHeld()
 	for _, s := range z.RRsets {
 		name, err := zones.ParseName(s.Name)
 		if err != nil || !name.Within(zone) {
@@ -65,6 +71,7 @@ func (h *held) add(name zones.Name, s rrsetJSON) {
 			h.disabled[k] = append(h.disabled[k], r)
 			h.foreign = append(h.foreign, providers.Foreign{Name: name, Text: fmt.Sprintf("disabled: %s %s", s.Type, r.Content)})
 		case err != nil:
+			h.unreadable[k] = append(h.unreadable[k], r.Content)
 			h.foreign = append(h.foreign, providers.Foreign{Name: name, Type: typ, Text: fmt.Sprintf("%s that can't be read: %s", s.Type, r.Content)})
 		default:
 			set.Data = append(set.Data, data)
