@@ -19,7 +19,8 @@ import (
 const maxNameReads = 2
 
 // Apply implements providers.Driver. Cloudflare has no compare-and-swap: what is there is read just before, compared with
-// each change's Old, and the records are then changed by their ids. All changes of one name go in one transaction.
+// each change's Old, and the records are then changed by their ids. All edits of one name go in one transaction, and all its
+// verdicts in an earlier one; a CNAME and what it is exchanged for are never parted.
 func (d *Driver) Apply(ctx context.Context, zone zones.Name, snap *providers.Snapshot, changes []providers.Change) (err error) {
 	defer recovered(&err)
 	var problems []error
@@ -74,11 +75,52 @@ func changeError(c providers.Change, err error) []error {
 	return []error{&providers.ChangeError{Name: c.Name, Type: c.Type, Err: err}}
 }
 
-// A group is all that happens at one name: one transaction, unless it is too large for one.
+// A group is the verdicts of one name, or its edits, or both where a CNAME binds them: one transaction, unless it is too large
+// for one.
 type group struct {
 	changes []providers.Change
-	batch   batch
+	batches []batch // of each change
 	health  bool
+	bound   bool // refused as a whole, never in part
+}
+
+func (g *group) batch() batch {
+	var all batch
+	for _, b := range g.batches {
+		all.join(b)
+	}
+	return all
+}
+
+// halves parts a group between its changes; nothing where it can't be.
+func (g *group) halves() []*group {
+	n := len(g.changes) / 2
+	if g.bound || n == 0 {
+		return nil
+	}
+	return []*group{
+		{changes: g.changes[:n], batches: g.batches[:n], health: g.health},
+		{changes: g.changes[n:], batches: g.batches[n:], health: g.health},
+	}
+}
+
+// partsOf parts the changes of one name into verdicts and edits, unless they are bound.
+func partsOf(changes []providers.Change) (parts [][]providers.Change) {
+	if slices.ContainsFunc(changes, bindsName) {
+		return [][]providers.Change{changes}
+	}
+	for _, health := range []bool{true, false} {
+		part := slices.DeleteFunc(slices.Clone(changes), func(c providers.Change) bool { return c.Health != health })
+		if len(part) > 0 {
+			parts = append(parts, part)
+		}
+	}
+	return parts
+}
+
+// bindsName: a CNAME comes or goes, which other data at the name may depend on.
+func bindsName(c providers.Change) bool {
+	return c.Type == dns.TypeCNAME && c.Old.IsZero() != c.New.IsZero()
 }
 
 // prepare reads what is there, and turns the changes that fit it into groups. The error means that nothing could be read.
@@ -92,19 +134,17 @@ func (d *Driver) prepare(ctx context.Context, zone zones.Name, info *zoneInfo, c
 		return nil, nil, err
 	}
 	for _, name := range slices.SortedFunc(maps.Keys(names), zones.Name.Compare) {
-		g, bad := newGroup(names[name], current)
+		some, bad := newGroups(names[name], current)
 		if len(bad) > 0 && !exact {
 			// A filter may have missed what a list shows: only the whole list proves a conflict.
 			if current, err = d.index(d.readAll(ctx, zone, info, useOf(changes))); err != nil {
 				return nil, nil, err
 			}
 			exact = true
-			g, bad = newGroup(names[name], current)
+			some, bad = newGroups(names[name], current)
 		}
 		problems = append(problems, bad...)
-		if g != nil {
-			groups = append(groups, g)
-		}
+		groups = append(groups, some...)
 	}
 	return groups, problems, nil
 }
@@ -146,12 +186,23 @@ func (d *Driver) index(list []*held, err error) (map[key]*held, error) {
 	return sets, err
 }
 
-// newGroup turns the changes of one name into operations. The changes that do not fit what is there are problems; where a CNAME is
-// among the changes they stand or fall together.
+// newGroups turns the changes of one name into groups.
+func newGroups(changes []providers.Change, current map[key]*held) (groups []*group, problems []error) {
+	for _, part := range partsOf(changes) {
+		g, bad := newGroup(part, current)
+		problems = append(problems, bad...)
+		if g != nil {
+			groups = append(groups, g)
+		}
+	}
+	return groups, problems
+}
+
+// newGroup turns changes into operations. The changes that do not fit what is there are problems; where a CNAME comes or goes
+// they stand or fall together.
 func newGroup(changes []providers.Change, current map[key]*held) (*group, []error) {
-	g := &group{health: useOf(changes) == forHealth}
+	g := &group{health: useOf(changes) == forHealth, bound: slices.ContainsFunc(changes, bindsName)}
 	var problems []error
-	together := slices.ContainsFunc(changes, func(c providers.Change) bool { return c.Type == dns.TypeCNAME })
 	for _, c := range changes {
 		h := current[key{c.Name, c.Type}]
 		if h == nil {
@@ -163,13 +214,13 @@ func newGroup(changes []providers.Change, current map[key]*held) (*group, []erro
 		}
 		problems = append(problems, changeError(c, err)...)
 	}
-	if together && len(problems) > 0 {
+	if g.bound && len(problems) > 0 {
 		for _, c := range g.changes {
 			problems = append(problems, changeError(c, fmt.Errorf("%w: another change at the name does not fit", providers.ErrConflict))...)
 		}
 		return nil, problems
 	}
-	if g.batch.size() == 0 {
+	if len(g.changes) == 0 {
 		return nil, problems
 	}
 	return g, problems
@@ -244,8 +295,10 @@ func (g *group) add(c providers.Change, h *held) error {
 	for _, v := range free {
 		next.Deletes = append(next.Deletes, operation{ID: v.ID, Type: v.Type, Name: v.Name}) // the id alone counts
 	}
-	g.batch.join(next)
-	g.changes = append(g.changes, c)
+	if next.size() > 0 {
+		g.batches = append(g.batches, next)
+		g.changes = append(g.changes, c)
+	}
 	return nil
 }
 

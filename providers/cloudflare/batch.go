@@ -160,23 +160,24 @@ func pack(groups []*group, limit int) [][]*group {
 	var parts [][]*group
 	size := 0
 	for i, g := range groups {
-		if i == 0 || groups[i-1].health != g.health || size+g.batch.size() > limit {
+		b := g.batch()
+		if i == 0 || groups[i-1].health != g.health || size+b.size() > limit {
 			parts = append(parts, nil)
 			size = 0
 		}
 		parts[len(parts)-1] = append(parts[len(parts)-1], g)
-		size += g.batch.size()
+		size += b.size()
 	}
 	return parts
 }
 
-// sendPart sends groups as one transaction. Where it is refused as a whole, it is halved until the refused groups stand
-// alone: one bad record must not hold up the others.
+// sendPart sends groups as one transaction. Where it is refused as a whole, it is halved until the refused changes stand
+// alone: one bad record must not hold up the others, at its own name neither.
 func (d *Driver) sendPart(ctx context.Context, info *zoneInfo, part []*group, limit int) (problems []error, err error) {
 	var all batch
 	u := forEdits
 	for _, g := range part {
-		all.join(g.batch)
+		all.join(g.batch())
 		if g.health {
 			u = forHealth
 		}
@@ -187,11 +188,16 @@ func (d *Driver) sendPart(ctx context.Context, info *zoneInfo, part []*group, li
 		return nil, nil
 	case !errors.Is(err, providers.ErrRefused) && !errors.Is(err, providers.ErrConflict):
 		return nil, err
-	case len(part) == 1:
-		for _, c := range part[0].changes {
-			problems = append(problems, changeError(c, err)...)
+	}
+	if len(part) == 1 {
+		halves := part[0].halves()
+		if halves == nil {
+			for _, c := range part[0].changes {
+				problems = append(problems, changeError(c, err)...)
+			}
+			return problems, nil
 		}
-		return problems, nil
+		part = halves
 	}
 	for _, half := range [][]*group{part[:len(part)/2], part[len(part)/2:]} {
 		bad, err := d.sendPart(ctx, info, half, limit)

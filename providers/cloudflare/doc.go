@@ -11,8 +11,9 @@
 //	Snapshot   all pages as raw JSON; each record is understood by itself. What is not, and what other Cloudflare products
 //	           own, makes its RRset Foreign: shown, kept, never changed in part.
 //	Apply      read again what is to be changed and compare it with each change's Old (Cloudflare has no compare-and-swap),
-//	           then POST dns_records/batch: deletes by id, patches in place, posts. One name is never split over
-//	           two batches unless it alone exceeds the limit.
+//	           then POST dns_records/batch: deletes by id, patches in place, posts. The verdicts of
+//	           a name go first; its edits are one batch unless they exceed the limit or are refused. A refused batch is
+//	           halved until the changes that are meant stand alone. Changes that a CNAME binds are never parted.
 //
 // # What it promises
 //
