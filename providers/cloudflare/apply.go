@@ -32,6 +32,9 @@ func (d *Driver) Apply(ctx context.Context, zone zones.Name, snap *providers.Sna
 	if len(changes) == 0 {
 		return errors.Join(problems...)
 	}
+	if useOf(changes) == forHealth {
+		d.owe(zone)
+	}
 	err = d.withZone(ctx, zone, func(info *zoneInfo) error {
 		if id, ok := snap.Token.(string); ok && id != info.ID {
 			return fmt.Errorf("%w: the zone was made anew", providers.ErrConflict)

@@ -17,6 +17,7 @@ const (
 	bucketSize = 600
 	bucketRate = 2.0 // a second
 	bucketPart = 5   // 1/5 is kept for health changes, half of that for reading
+	maxLent    = 4   // calls that reading may take out of what is kept for health, half of it at most
 	maxWait    = 5 * time.Second
 )
 
@@ -45,6 +46,7 @@ func (u use) floor() float64 {
 type Budget struct {
 	mu      sync.Mutex
 	tokens  float64
+	lent    int // calls of reading below its floor since there were enough
 	filled  time.Time
 	blocked time.Time // nothing is sent before
 }
@@ -83,8 +85,18 @@ func (b *Budget) reserve(u use) time.Duration {
 	if now.Before(b.blocked) {
 		return b.blocked.Sub(now)
 	}
-	if missing := 1 + u.floor() - b.tokens; missing > 0 {
+	floor := u.floor()
+	if u == forReading && b.tokens < 1+floor && b.lent < maxLent {
+		floor /= 2 // what health is to change has to be read first
+	}
+	if missing := 1 + floor - b.tokens; missing > 0 {
 		return time.Duration(missing/bucketRate*float64(time.Second)) + time.Millisecond
+	}
+	switch {
+	case b.tokens >= 1+forReading.floor():
+		b.lent = 0
+	case u == forReading:
+		b.lent++
 	}
 	b.tokens--
 	return 0

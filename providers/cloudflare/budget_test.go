@@ -3,6 +3,7 @@ package cloudflare
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -26,9 +27,33 @@ func TestBudgetKeepsReserves(t *testing.T) {
 		for _, c := range []struct {
 			use  use
 			want int
-		}{{forEdits, 480}, {forReading, 60}, {forHealth, 60}, {forHealth, 0}} {
+		}{{forEdits, 480}, {forReading, 60 + maxLent}, {forHealth, 60 - maxLent}, {forHealth, 0}, {forReading, 0}} {
 			if got := drain(t, b, c.use); got != c.want {
 				t.Errorf("use %d: %d calls, want %d", c.use, got, c.want)
+			}
+		}
+	})
+}
+
+// Reading may begin a verdict's write out of what is kept for health: a few calls, down to half, until there is enough again.
+func TestReadingBorrows(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := NewBudget()
+		for _, c := range []struct {
+			left    int
+			reading int
+			health  int
+		}{{55, maxLent, 55 - maxLent}, {32, 2, 30}, {30, 0, 30}} {
+			b.learn(fmt.Sprintf(`"default";r=%d;t=250`, c.left))
+			if got := drain(t, b, forReading); got != c.reading {
+				t.Errorf("%d left: %d calls for reading, want %d", c.left, got, c.reading)
+			}
+			if got := drain(t, b, forHealth); got != c.health {
+				t.Errorf("%d left: %d calls for health, want %d", c.left, got, c.health)
+			}
+			time.Sleep(time.Hour) // full again
+			if b.reserve(forReading) > 0 {
+				t.Error("the budget is not full again")
 			}
 		}
 	})

@@ -26,7 +26,7 @@
 //   - A list is complete or an error: a page that is missing, repeated or of another length than was said is never taken
 //     for the end of the zone.
 //   - No call goes beyond 1200 in five minutes (Budget), whatever other programs with the same token do to the rest; a part is kept for
-//     health changes. A Retry-After is obeyed by all calls.
+//     health changes and the reading back of them, and a few calls of it for the reading before. A Retry-After is obeyed by all calls.
 //
 // # How things are expressed there
 //

@@ -44,6 +44,7 @@ type Driver struct {
 
 	mu    sync.Mutex
 	zones map[zones.Name]*zoneInfo // as the API showed them
+	owed  map[zones.Name]bool      // the next Snapshot shows what became of a verdict
 }
 
 var _ providers.Driver = (*Driver)(nil)
@@ -85,6 +86,7 @@ func New(opts Options) (*Driver, error) {
 		ids:     maps.Clone(opts.ZoneIDs),
 		servers: opts.Nameservers,
 		zones:   make(map[zones.Name]*zoneInfo),
+		owed:    make(map[zones.Name]bool),
 	}
 	if own, ok := d.client.http.(*client); ok {
 		d.client.http = own.http // of another Driver of this Account: not to be counted twice
@@ -136,8 +138,9 @@ func (d *Driver) Visible(s providers.RRset) (zones.RRset, bool) {
 // Snapshot implements providers.Driver.
 func (d *Driver) Snapshot(ctx context.Context, zone zones.Name) (snap *providers.Snapshot, err error) {
 	defer recovered(&err)
+	u := d.useOfSnapshot(zone)
 	err = d.withZone(ctx, zone, func(info *zoneInfo) error {
-		sets, err := d.readAll(ctx, zone, info, forReading)
+		sets, err := d.readAll(ctx, zone, info, u)
 		if err != nil {
 			return err
 		}
@@ -155,6 +158,24 @@ func (d *Driver) Snapshot(ctx context.Context, zone zones.Name) (snap *providers
 		return nil, fmt.Errorf("read %s: %w", zone, err)
 	}
 	return snap, nil
+}
+
+// useOfSnapshot: the one that follows a verdict's write belongs to it.
+func (d *Driver) useOfSnapshot(zone zones.Name) use {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if !d.owed[zone] {
+		return forReading
+	}
+	delete(d.owed, zone)
+	return forHealth
+}
+
+// owe says that the next Snapshot of zone follows a verdict's write.
+func (d *Driver) owe(zone zones.Name) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.owed[zone] = true
 }
 
 // asForeign tells the whole RRset, the understood records of it too.
