@@ -48,7 +48,7 @@ func startPowerDNS(t *testing.T) pdns {
 	sqlite := lookPath(t, "sqlite3", "sqlite3")
 	sql, err := os.ReadFile(schema)
 	if err != nil {
-		t.Skipf("%s is not there (Debian: pdns-backend-sqlite3)", schema)
+		missing(t, "%s is not there (Debian: pdns-backend-sqlite3)", schema)
 	}
 	dir, port, api := t.TempDir(), freePort(t), freePort(t)
 	db := filepath.Join(dir, "pdns.db")
@@ -133,8 +133,17 @@ func lookPath(t *testing.T, program, debian string) string {
 	if err != nil {
 		path = "/usr/sbin/" + program
 		if _, err := os.Stat(path); err != nil {
-			t.Skipf("%s is not installed (Debian: %s)", program, debian)
+			missing(t, "%s is not installed (Debian: %s)", program, debian)
 		}
 	}
 	return path
+}
+
+// missing skips the test, or fails it where no peer may be missing.
+func missing(t *testing.T, format string, args ...any) {
+	t.Helper()
+	if os.Getenv("MANGROVE_PEERS") == "required" {
+		t.Fatalf(format, args...)
+	}
+	t.Skipf(format, args...)
 }
