@@ -3,10 +3,12 @@
 //	config.go    what mangrove.yaml and NAME.yaml look like: the only place that knows
 //	rules.go     what they mean: rules, and what is wrong with them
 //	sources.go   files -> loaded zones, the last good version of each
+//	reload.go    when which files are read: at the start, as they change, on SIGHUP
 //	publish.go   loaded zones + verdicts -> what is served: the joint of everything
-//	drivers.go   accounts -> drivers, zones -> mirrors
+//	drivers.go   accounts -> drivers, zones -> mirrors; discreet.go keeps their secrets out of errors
 //	app.go       all of it held together, without sockets and loops
 //	serve.go     the sockets and loops: what starts when, what stops when
+//	open.go      who does what a command asks for: the daemon, or the machinery opened here
 //	control.go   the socket over which commands reach a running serve
 //	report.go    what commands ask for and get: JSON.md is its contract
 //	print.go     all printing

@@ -16,6 +16,7 @@ import (
 
 	"github.com/mangrove-dns/mangrove/healthcheck"
 	"github.com/mangrove-dns/mangrove/zones"
+	"github.com/mangrove-dns/mangrove/zones/store"
 )
 
 // testConfig is the configuration of a directory with zones, whose records point at loopback.
@@ -159,5 +160,38 @@ func TestServeStoppedWhileLoading(t *testing.T) {
 	cancel()
 	if err := serve(ctx, cfg, slog.New(slog.DiscardHandler), nil); err != nil {
 		t.Errorf("got %v", err)
+	}
+}
+
+// faultyStore can't tell the last good version of any zone.
+type faultyStore struct{ store.Store }
+
+func (faultyStore) Loaded(context.Context, zones.Name) (store.Loaded, error) {
+	return store.Loaded{}, store.ErrCorrupt
+}
+
+// A zone that is good is served although its NAME.yaml is not, and the store can't tell what was good before.
+func TestBrokenRulesAndStore(t *testing.T) {
+	cfg := testConfig(t, map[string]string{"a.test.zone": twoTargets, "a.test.yaml": "health: {nope: tcp:1}\n"})
+	a, err := openApp(t.Context(), cfg, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.sources.store = faultyStore{a.store}
+	t.Cleanup(func() {
+		if err := a.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	_, stop := context.WithCancelCause(t.Context())
+	journal := startStage(t.Context(), stop, a.live.Run)
+	if err := a.loadAll(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if a.live.Catalog().Zone(zones.MustParseName("a.test")) == nil {
+		t.Error("the zone is not served")
+	}
+	if err := journal.end(); err != nil {
+		t.Error(err)
 	}
 }

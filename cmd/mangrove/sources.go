@@ -191,7 +191,6 @@ func (s *sources) keepLastGood(ctx context.Context, cfg *config, next, before *s
 	if err != nil {
 		next.problems = append(next.problems, zones.Problem{Pos: zones.Pos{File: next.path}, Severity: zones.Warning,
 			Text: "last good version: " + err.Error()})
-		return
 	}
 	switch {
 	case stored != nil:
