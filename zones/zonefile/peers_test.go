@@ -22,6 +22,9 @@ func peer(t *testing.T, name, pkg string) string {
 			return found
 		}
 	}
+	if os.Getenv("MANGROVE_PEERS") == "required" {
+		t.Fatalf("%s is not here: install %s", name, pkg)
+	}
 	t.Skipf("%s is not here, so this is not held against it: install %s", name, pkg)
 	return ""
 }
