@@ -158,6 +158,18 @@ func (m *mount) set(fault func(op string, origins []zones.Name) error) {
 	m.fault = fault
 }
 
+// hold makes the writes of op wait until the function that it returns is called.
+func (m *mount) hold(op string) (release func()) {
+	gate := make(chan struct{})
+	m.set(func(o string, _ []zones.Name) error {
+		if o == op {
+			<-gate
+		}
+		return nil
+	})
+	return func() { close(gate) }
+}
+
 // full is the fault of a disk without space.
 func full(string, []zones.Name) error { return errFull }
 

@@ -80,6 +80,7 @@ func TestCrash(t *testing.T) {
 
 		// The content that is journaled.
 		s = start(t, d, Options{Block: 8})
+		release := s.m.hold("append")
 		s.publish(t, Update{Zone: zone(org, 10, "www 192.0.2.1"), FileSerial: 10})
 		if got := s.serial(org); got != succ(reserved) {
 			t.Errorf("serial %d, want %d", got, succ(reserved))
@@ -87,6 +88,7 @@ func TestCrash(t *testing.T) {
 		if v, ok := s.Durable(orgName); !ok || v.Serial != 10 || content(v.Zone) != content(s.Catalog().Zone(orgName)) {
 			t.Errorf("durable: %+v, %t", v, ok)
 		}
+		release()
 		synctest.Wait()
 		wantChain(t, d, orgName, s.Catalog().Zone(orgName))
 		if e := d.journal[orgName][1]; e.Whole || len(e.Changes) != 1 {
