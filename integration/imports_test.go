@@ -61,7 +61,8 @@ func part(path string) string {
 var allowed = map[string][]string{
 	"zones":          {},
 	"zones/zonefile": {"zones"},
-	"zones/store":    {"zones"},
+	"zones/image":    {"zones"},
+	"zones/store":    {"zones", "zones/image"},
 	"zones/live":     {"zones"},
 	"zones/dnssec":   {"zones"},
 	"healthcheck":    {"zones"},

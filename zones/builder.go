@@ -98,6 +98,7 @@ const (
 
 // NewBuilder starts a zone at origin.
 func NewBuilder(origin Name) *Builder {
+	useSeed()
 	b := &Builder{origin: origin, labels: origin.Labels(), last: -1}
 	b.key.Set(origin)
 	b.names.add(builtName{hash: b.key.hash[b.labels]})

@@ -12,6 +12,7 @@ import (
 	"runtime/debug"
 	"time"
 
+	"github.com/mangrove-dns/mangrove/zones/image"
 	bolt "go.etcd.io/bbolt"
 	bolterrors "go.etcd.io/bbolt/errors"
 )
@@ -243,3 +244,11 @@ func Exists(dir string) (bool, error) {
 	}
 	return err == nil, err
 }
+
+// imagesDir is the directory of compiled zones, beside the store's file.
+const imagesDir = "images"
+
+// AdoptSeed makes this process hash names as the zones kept in the store of directory dir demand, so that they can be used as they lie in their
+// files; it makes what is missing. It must come before anything makes a zone: zones.ErrSeedInUse says that it is too
+// late, which is no harm, but a start without it takes far longer. Call it once, in a program that serves one directory.
+func AdoptSeed(dir string) error { return image.AdoptSeed(filepath.Join(dir, imagesDir)) }

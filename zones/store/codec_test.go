@@ -68,8 +68,8 @@ func TestValuesRoundTrip(t *testing.T) {
 		value  []byte
 		decode func([]byte) (any, error)
 	}{
-		{"loaded", loadedHead{Source{org, []File{{"/z", 1, now, [32]byte{1}}, {}}, now, 7}, h},
-			loadedHead{Source{org, []File{{"/z", 1, now, [32]byte{1}}, {}}, now, 7}, h}.encode(),
+		{"loaded", loadedHead{Source{org, []File{{"/z", 1, now, 2, 3, [32]byte{1}}, {}}, now, 7, []byte("meta")}, h},
+			loadedHead{Source{org, []File{{"/z", 1, now, 2, 3, [32]byte{1}}, {}}, now, 7, []byte("meta")}, h}.encode(),
 			func(b []byte) (any, error) { return decodeLoadedHead(org, b) }},
 		{"served", servedHead{Head{org, 1, 2, true, 3, now, 4, "v"}, h, 5, 6}, servedHead{Head{org, 1, 2, true, 3, now, 4, "v"}, h, 5, 6}.encode(),
 			func(b []byte) (any, error) { return decodeServedHead(org, b) }},

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"fmt"
@@ -22,20 +23,26 @@ func (h loadedHead) encode() []byte {
 		b = appendBytes(b, f.Path)
 		b = binary.BigEndian.AppendUint64(b, uint64(f.Size))
 		b = appendTime(b, f.Modified)
+		b = binary.BigEndian.AppendUint64(b, f.Inode)
+		b = binary.BigEndian.AppendUint64(b, f.Device)
 		b = append(b, f.SHA256[:]...)
 	}
 	b = appendTime(b, h.Loaded)
 	b = binary.BigEndian.AppendUint32(b, h.Serial)
+	b = appendBytes(b, h.Meta)
 	return seal(append(b, h.hash[:]...))
 }
 
 func decodeLoadedHead(origin zones.Name, value []byte) (loadedHead, error) {
 	r := unseal(value)
 	h := loadedHead{Source: Source{Origin: origin}}
-	for range r.count(1 + 8 + 12 + 32) {
-		h.Files = append(h.Files, File{Path: r.string(), Size: int64(r.u64()), Modified: r.time(), SHA256: r.hash()})
+	for range r.count(1 + 8 + 12 + 16 + 32) {
+		h.Files = append(h.Files, File{Path: r.string(), Size: int64(r.u64()), Modified: r.time(), Inode: r.u64(), Device: r.u64(), SHA256: r.hash()})
 	}
-	h.Loaded, h.Serial, h.hash = r.time(), r.u32(), r.hash()
+	h.Loaded, h.Serial, h.Meta, h.hash = r.time(), r.u32(), bytes.Clone(r.bytes()), r.hash()
+	if len(h.Meta) == 0 {
+		h.Meta = nil
+	}
 	if err := r.end(); err != nil {
 		return loadedHead{}, fmt.Errorf("loaded version of %s: %w", origin, err)
 	}
@@ -146,3 +153,33 @@ func (s *Bolt) Forget(ctx context.Context, origin zones.Name) error {
 		return putServed(tx, servedHead{Head: Head{Origin: origin, Reserved: h.Reserved, Generation: h.Generation}})
 	})
 }
+
+// EachLoaded implements Store.
+func (s *Bolt) EachLoaded(ctx context.Context, f func(Loaded, error) error) error {
+	sources, err := s.Sources(ctx)
+	if err != nil {
+		return err
+	}
+	for _, src := range sources {
+		l, err := s.Loaded(ctx, src.Origin)
+		if err != nil {
+			l = Loaded{Source: src}
+		}
+		if err := f(l, err); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// VerifyLoaded implements Store.
+func (s *Bolt) VerifyLoaded(ctx context.Context, origin zones.Name) error {
+	_, err := s.Loaded(ctx, origin) // it verifies the content hash
+	return err
+}
+
+// Resident implements Store: every zone is in memory of its own.
+func (s *Bolt) Resident(z *zones.Zone) (moved *zones.Zone, release func()) { return z, func() {} }
+
+// Maintain implements Store: every write leaves the store as it should be.
+func (s *Bolt) Maintain(ctx context.Context) error { return ctx.Err() }

@@ -18,6 +18,19 @@ type Store interface {
 	Loaded(ctx context.Context, origin zones.Name) (Loaded, error)
 	// Sources returns where every kept zone came from, by origin in the order of Name.Wire; it reads no records.
 	Sources(ctx context.Context) ([]Source, error)
+	// EachLoaded calls f with every last good version, by origin in the order of Name.Wire: for a start, which takes most
+	// of them. It costs far less than Loaded for each. Zones may lie in files that are mapped into memory, and only
+	// their checksums were verified: see Resident and VerifyLoaded. Where a version's records are damaged or gone, f
+	// gets its Source, no Zone, and why, which wraps ErrCorrupt. An error of f ends it and is returned. f may call the store.
+	EachLoaded(ctx context.Context, f func(Loaded, error) error) error
+	// VerifyLoaded verifies that the records kept as the last good version of a zone are those that were saved: their
+	// order, index and content hash. It takes the time of reading all of them, and is for after a start. ErrCorrupt says that
+	// they are not, ErrNotFound that there is none.
+	VerifyLoaded(ctx context.Context, origin zones.Name) error
+	// Resident returns z in memory of its own where it lies in a file that EachLoaded mapped, and z itself where it
+	// does not. Large zones answer faster from there. Once nothing looks z up any more, release gives back what it took; a
+	// reader that still has z is slowed down, no more.
+	Resident(z *zones.Zone) (moved *zones.Zone, release func())
 	// Forget drops the loaded version, the served image and the journal of a zone. How far its serials and
 	// generations went is kept, so that they never go back if the zone returns; so are its mirrors. Forgetting what is not there is no error.
 	Forget(ctx context.Context, origin zones.Name) error
@@ -72,6 +85,10 @@ type Store interface {
 	// SetMeta keeps a small value.
 	SetMeta(ctx context.Context, key string, value []byte) error
 
+	// Maintain does what no writer should wait for: it merges files, bounds what Served must replay, drops what nothing
+	// refers to. Call it after a start, and now and then. What it leaves undone costs space and time, nothing else.
+	Maintain(ctx context.Context) error
+
 	// Check verifies everything that the store holds and returns all findings, each complete in one line;
 	// none when all is well. It holds up writers for as long as it takes.
 	Check(ctx context.Context) []string
@@ -109,6 +126,8 @@ type File struct {
 	Path     string
 	Size     int64
 	Modified time.Time
+	Inode    uint64 // 0, as Device: not known
+	Device   uint64
 	SHA256   [32]byte
 }
 
@@ -118,6 +137,7 @@ type Source struct {
 	Files  []File // the zone's own file first, then what it includes
 	Loaded time.Time
 	Serial uint32 // the SOA's, as written
+	Meta   []byte // the caller's: what else the version was made from. Small, opaque
 }
 
 // Loaded is a zone as the operator wrote it.

@@ -174,8 +174,8 @@ func zoneN(t *testing.T, origin string, serial uint32, n int) *zones.Zone {
 }
 
 func loaded(z *zones.Zone, path string) store.Loaded {
-	return store.Loaded{Zone: z, Source: store.Source{Origin: z.Origin(), Loaded: t0, Serial: z.Serial(), Files: []store.File{
-		{Path: path, Size: 1234, Modified: t0.Add(-time.Hour), SHA256: [32]byte{1, 2, 31: 255}},
+	return store.Loaded{Zone: z, Source: store.Source{Origin: z.Origin(), Loaded: t0, Serial: z.Serial(), Meta: []byte("meta of " + path), Files: []store.File{
+		{Path: path, Size: 1234, Modified: t0.Add(-time.Hour), Inode: 77, Device: 1 << 40, SHA256: [32]byte{1, 2, 31: 255}},
 		{Path: path + ".inc", Size: 0, Modified: time.Time{}},
 	}}}
 }
@@ -183,6 +183,7 @@ func loaded(z *zones.Zone, path string) store.Loaded {
 func testLoaded(t *testing.T, s *session) {
 	_, err := s.Loaded(t.Context(), org)
 	wantErr(t, err, store.ErrNotFound)
+	wantErr(t, s.VerifyLoaded(t.Context(), org), store.ErrNotFound)
 	equal(t, len(must(s.Sources(t.Context()))(t)), 0)
 	a, b := loaded(zoneN(t, "example.org.", 7, 3000), "/z/example.org.zone"), loaded(Zone(t, ".", soa(1)), "/z/root.zone")
 	ok(t, s.SaveLoaded(t.Context(), a, b))
@@ -193,8 +194,35 @@ func testLoaded(t *testing.T, s *session) {
 			equal(t, Text(got.Zone), Text(want.Zone))
 		}
 		equal(t, must(s.Sources(t.Context()))(t), []store.Source{b.Source, a.Source})
+		wantEach(t, s, b, a)
 		s.reopen(t)
 	}
+}
+
+// wantEach wants exactly these from EachLoaded, and that they verify and can be moved.
+func wantEach(t *testing.T, s *session, want ...store.Loaded) {
+	t.Helper()
+	ok(t, s.EachLoaded(t.Context(), func(got store.Loaded, err error) error {
+		ok(t, err)
+		if len(want) == 0 {
+			t.Fatalf("%s is one too many", got.Origin)
+		}
+		equal(t, got.Source, want[0].Source)
+		equal(t, Text(got.Zone), Text(want[0].Zone))
+		ok(t, s.VerifyLoaded(t.Context(), got.Origin)) // f may call the store
+		moved, release := s.Resident(got.Zone)
+		release()
+		equal(t, Text(moved), Text(want[0].Zone))
+		equal(t, Text(got.Zone), Text(want[0].Zone))
+		want = want[1:]
+		return nil
+	}))
+	if len(want) > 0 {
+		t.Errorf("%d are missing", len(want))
+	}
+	stop := errors.New("stop")
+	wantErr(t, s.EachLoaded(t.Context(), func(store.Loaded, error) error { return stop }), stop)
+	ok(t, s.Maintain(t.Context()))
 }
 
 func testLoadedReplaced(t *testing.T, s *session) {
