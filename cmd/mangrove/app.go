@@ -77,7 +77,7 @@ func openApp(ctx context.Context, cfg *config, log *slog.Logger) (_ *app, err er
 	}
 	a := &app{
 		log: log, now: time.Now, store: st,
-		sources: &sources{store: st, now: time.Now},
+		sources: newSources(st, time.Now),
 		zones:   make(map[zones.Name]*zoneState), watched: make(map[healthcheck.Key][]zones.Name),
 		saved: make(map[healthcheck.Key]healthcheck.State), flipped: make(chan struct{}, 1),
 	}

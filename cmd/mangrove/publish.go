@@ -116,7 +116,7 @@ func (a *app) decideLocked(st *zoneState) (live.Update, error) {
 			return live.Update{}, fmt.Errorf("withdraw from %s: %w", st.src.origin, err)
 		}
 	}
-	u := live.Update{Zone: served, FileSerial: st.src.zone.Serial(), FileVersion: st.src.fileVersion, Reasons: []string{"read " + st.src.path}}
+	u := live.Update{Zone: served, FileSerial: st.src.zone.Serial(), FileVersion: st.src.fileVersion.String(), Reasons: []string{"read " + st.src.path}}
 	if st.src.conf.Mode != "observe" {
 		u.Reasons = append(u.Reasons, withdrawals(decisions)...)
 	}

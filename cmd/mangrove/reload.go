@@ -54,10 +54,10 @@ func (a *app) loadAll(ctx context.Context) error {
 		a.log.Error(p.String())
 	}
 	a.logSources(list)
+	a.sources.toKeep(list)
 	if err := a.publishSources(ctx, list); err != nil {
 		a.log.Error("not all zones are served", "err", err)
 	}
-	a.keep(ctx, list)
 	return ctx.Err()
 }
 
@@ -88,13 +88,6 @@ func (a *app) readEveryZone(ctx context.Context) ([]*source, error) {
 		}
 	}
 	return list, nil
-}
-
-// keep saves last good versions. That it fails is no reason not to serve: they are read from the files again.
-func (a *app) keep(ctx context.Context, list []*source) {
-	if err := a.sources.save(ctx, list); err != nil {
-		a.log.Error("last good versions are not kept", "err", err)
-	}
 }
 
 // watchFilesLocked has the watcher look after the files outside of the directory's own: mangrove.yaml and what zones include.
@@ -197,9 +190,8 @@ func (a *app) readZones(ctx context.Context, c changes) error {
 		return nil
 	}
 	a.logSources(list)
-	err = a.publishSources(ctx, list)
-	a.keep(ctx, list)
-	return err
+	a.sources.toKeep(list)
+	return a.publishSources(ctx, list)
 }
 
 // readConfig reads mangrove.yaml again and takes up what can be without a restart; it says whether it did. With errors in

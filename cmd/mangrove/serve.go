@@ -102,7 +102,7 @@ func serve(ctx context.Context, cfg *config, log *slog.Logger, ready func(*app))
 		server.Close()
 		return err
 	}
-	followers := startStage(ctx, stop, a.flipLoop, a.verdictLoop, a.mirrorLoop, a.engine.Run)
+	followers := startStage(ctx, stop, a.flipLoop, a.verdictLoop, a.mirrorLoop, a.keepLoop, a.engine.Run)
 	sources := startStage(ctx, stop, server.Run, control.Run, a.monitor.Run, a.watchLoop, func(ctx context.Context) error { return a.hupLoop(ctx, hup) })
 	log.Info("ready", "listen", addresses(a), "zones", a.live.Catalog().Len(), "config", orNone(cfg.path))
 	if ready != nil {

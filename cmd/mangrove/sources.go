@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -41,10 +42,10 @@ type source struct {
 	read     time.Time       // of the newest reading
 	files    []string        // that the newest reading touched: a change to one means reading again
 	includes []zonefile.File // those of them that the zone's file includes
-	// zoneFiles are what zone was read from, the zone's own file first.
+	// zoneFiles are what zone was read from, the zone's own file first; none once they are with what is to be kept.
 	zoneFiles   []zonefile.File
-	version     string // identity of what zone and conf were read from
-	fileVersion string // the same of zone alone
+	version     contentID // identity of what zone and conf were read from
+	fileVersion contentID // the same of zone alone
 }
 
 // sourceState is how the files stand to what is served.
@@ -61,8 +62,16 @@ type sources struct {
 	store store.Store
 	now   func() time.Time
 
-	mu   sync.Mutex
-	kept map[zones.Name]string // versions that the store has; nil: not asked yet
+	writing sync.Mutex                 // held while last good versions are written or forgotten
+	kept    map[zones.Name]keptVersion // what the store has; nil: not asked yet. Guarded by writing
+
+	mu      sync.Mutex
+	waiting map[zones.Name]waiting // what is to be kept
+	wake    chan struct{}          // there is some
+}
+
+func newSources(st store.Store, now func() time.Time) *sources {
+	return &sources{store: st, now: now, waiting: make(map[zones.Name]waiting), wake: make(chan struct{}, 1)}
 }
 
 // readAll reads the zones that are in the directory, in parallel within the cores.
@@ -162,14 +171,19 @@ func checkedNames(rules []healthcheck.Rule) func(zones.Name) bool {
 	return func(n zones.Name) bool { return names[n] }
 }
 
+// contentID identifies what was read: the start of a SHA-256.
+type contentID [12]byte
+
+func (v contentID) String() string { return hex.EncodeToString(v[:]) }
+
 // versionOf is the identity of what a zone was read from.
-func versionOf(files []store.File, conf []byte) string {
+func versionOf(files []store.File, conf []byte) contentID {
 	h := sha256.New()
 	for _, f := range files {
 		h.Write(f.SHA256[:])
 	}
 	h.Write(conf)
-	return fmt.Sprintf("%x", h.Sum(nil)[:12])
+	return contentID(h.Sum(nil)[:len(contentID{})])
 }
 
 func storeFiles(files []zonefile.File) []store.File {
@@ -247,70 +261,6 @@ func (s *sources) stored(ctx context.Context, cfg *config, origin zones.Name) (*
 }
 
 func confKey(origin zones.Name) string { return "zone-config/" + origin.String() }
-
-// save keeps the good ones among list as the last good versions, unless the store has them already.
-func (s *sources) save(ctx context.Context, list []*source) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if err := s.askKept(ctx); err != nil {
-		return err
-	}
-	var loaded []store.Loaded
-	for _, src := range list {
-		if src.state != sourceOK || s.kept[src.origin] == src.version {
-			continue
-		}
-		if err := s.store.SetMeta(ctx, confKey(src.origin), src.conf.text); err != nil {
-			return fmt.Errorf("keep the last good version of %s: %w", src.origin, err)
-		}
-		loaded = append(loaded, store.Loaded{Zone: src.zone,
-			Source: store.Source{Origin: src.origin, Files: storeFiles(src.zoneFiles), Loaded: src.read, Serial: src.zone.Serial()}})
-	}
-	if len(loaded) == 0 {
-		return nil
-	}
-	if err := s.store.SaveLoaded(ctx, loaded...); err != nil {
-		return fmt.Errorf("keep the last good versions: %w", err)
-	}
-	for _, src := range list {
-		if src.state == sourceOK {
-			s.kept[src.origin] = src.version
-		}
-	}
-	return nil
-}
-
-// askKept learns once what the store has.
-func (s *sources) askKept(ctx context.Context) error {
-	if s.kept != nil {
-		return nil
-	}
-	list, err := s.store.Sources(ctx)
-	if err != nil {
-		return fmt.Errorf("read what the store has: %w", err)
-	}
-	kept := make(map[zones.Name]string, len(list))
-	for _, l := range list {
-		text, err := s.store.Meta(ctx, confKey(l.Origin))
-		if err != nil && !errors.Is(err, store.ErrNotFound) {
-			return fmt.Errorf("read what the store has: %w", err)
-		}
-		kept[l.Origin] = versionOf(l.Files, text)
-	}
-	s.kept = kept
-	return nil
-}
-
-// forget drops the last good version of a zone.
-func (s *sources) forget(ctx context.Context, origin zones.Name) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if err := s.store.Forget(ctx, origin); err != nil {
-		return err
-	}
-	delete(s.kept, origin)
-	return nil
-}
 
 // gone returns src as it is when its file is not there any more.
 func (src *source) gone(now time.Time) *source {
