@@ -44,10 +44,12 @@ func TestAnswerDoesNotAllocate(t *testing.T) {
 }
 
 // Nor does serving it over a socket, from the client's datagram to the answer's.
-func TestServingDoesNotAllocate(t *testing.T) {
+func TestServingDoesNotAllocate(t *testing.T) { bothPaths(t, checkServingDoesNotAllocate) }
+
+func checkServingDoesNotAllocate(t *testing.T, portable bool) {
 	cat := packetCatalog(t)
 	for _, listen := range []string{"127.0.0.1:0", ":0"} {
-		_, addrs, _ := start(t, Options{Listen: []string{listen}, Workers: 1, Catalog: func() *zones.Catalog { return cat }})
+		_, addrs, _ := start(t, Options{Listen: []string{listen}, Workers: 1, PortableUDP: portable, Catalog: func() *zones.Catalog { return cat }})
 		for _, network := range []string{"udp", "tcp"} {
 			conn, err := net.Dial(network, netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), addrs[0].Port()).String())
 			if err != nil {

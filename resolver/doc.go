@@ -31,7 +31,10 @@
 // # Serving
 //
 // [Server] owns the sockets: [Server.Listen] binds, [Server.Run] serves until its context ends. Each UDP socket has
-// one worker, its buffers set up once and never moved, its counters on cache lines of their own; a TCP connection
+// one worker, its buffers set up once and never moved, its counters on cache lines of their own. On Linux it has a thread
+// of its own, too, and takes and answers many datagrams with two system calls (udp_batch_linux.go is the loop,
+// mmsg_linux.go the calls and all that is unsafe); elsewhere, and where a sandbox forbids these calls, each datagram takes two
+// (udp_portable.go). [Schedule] gives the Go scheduler what the threads need. A TCP connection
 // borrows a worker while there is something to answer. The TCP listener of an address is bound first and without
 // SO_REUSEPORT, so that two servers never share a port in silence.
 //

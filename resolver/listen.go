@@ -14,7 +14,7 @@ import (
 type endpoint struct {
 	addr netip.AddrPort
 	tcp  *net.TCPListener
-	udp  []*udpWorker
+	udp  []udpWorker
 }
 
 // Listen binds every address and returns the real ones, in the order of Options.Listen. After an error nothing is
@@ -42,7 +42,7 @@ func (s *Server) Listen() ([]netip.AddrPort, error) {
 			}
 			s.endpoints = append(s.endpoints, e)
 			for _, u := range e.udp {
-				s.udp = append(s.udp, &u.counters)
+				s.udp = append(s.udp, u.stats())
 			}
 			addrs = append(addrs, e.addr)
 		}
@@ -64,7 +64,7 @@ func (e *endpoint) close() {
 		_ = e.tcp.Close()
 	}
 	for _, u := range e.udp {
-		_ = u.conn.Close()
+		u.close()
 	}
 }
 
@@ -134,21 +134,32 @@ func (s *Server) bindOnce(a netip.AddrPort) (*endpoint, error) {
 	}
 	wildcard := e.addr.Addr().IsUnspecified()
 	for range s.opts.Workers {
-		lc := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
-			var err error
-			if cerr := c.Control(func(fd uintptr) { err = prepareUDP(int(fd), family == "6", wildcard) }); cerr != nil {
-				return cerr
-			}
-			return err
-		}}
-		conn, err := lc.ListenPacket(ctx, "udp"+family, e.addr.String())
+		u, err := s.newUDPWorker(e.addr, wildcard)
 		if err != nil {
 			return e, err
 		}
-		e.udp = append(e.udp, newUDPWorker(s, conn.(*net.UDPConn), wildcard))
+		e.udp = append(e.udp, u)
 		if !canReusePort {
 			break
 		}
 	}
 	return e, nil
+}
+
+// newUDPWorker binds a worker of the kind that was chosen for all.
+func (s *Server) newUDPWorker(addr netip.AddrPort, wildcard bool) (udpWorker, error) {
+	s.chooseUDP.Do(func() {
+		if s.opts.PortableUDP {
+			return
+		}
+		if err := canBatch(); err != nil {
+			s.log.Info("UDP is served one datagram a system call", "reason", err)
+			return
+		}
+		s.batchUDP = true
+	})
+	if s.batchUDP {
+		return newBatchWorker(s, addr, wildcard)
+	}
+	return newPortableWorker(s, addr, wildcard)
 }

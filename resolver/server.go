@@ -24,6 +24,8 @@ type Options struct {
 	Catalog func() *zones.Catalog
 	// Workers is how many UDP workers each address has; GOMAXPROCS if 0.
 	Workers int
+	// PortableUDP has UDP served one datagram a system call also where the kernel takes many.
+	PortableUDP bool
 	// MaxUDPSize is the largest UDP answer, and the payload size that we announce; 1232 if 0.
 	MaxUDPSize int
 	Identity   Identity
@@ -72,6 +74,8 @@ type Server struct {
 	endpoints []*endpoint
 	tcp       *tcpServer
 	udp       []*counters    // of each UDP worker
+	chooseUDP sync.Once      // sets batchUDP, at the first Listen
+	batchUDP  bool           // UDP workers are of the kind that takes many datagrams a system call
 	rare      chan struct{}  // tokens for Rare over UDP
 	rareWork  sync.WaitGroup // those who hold one
 	lastPanic atomic.Int64   // when the last panic was logged

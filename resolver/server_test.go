@@ -51,6 +51,17 @@ func start(t *testing.T, o Options) (s *Server, addrs []netip.AddrPort, stop fun
 	return s, addrs, stop
 }
 
+// bothPaths runs a test over each of the two ways in which UDP is served.
+func bothPaths(t *testing.T, test func(t *testing.T, portable bool)) {
+	t.Run("portable", func(t *testing.T) { test(t, true) })
+	t.Run("batch", func(t *testing.T) {
+		if err := canBatch(); err != nil {
+			t.Skip(err)
+		}
+		test(t, false)
+	})
+}
+
 // exchange asks over a socket and returns the rendered answer.
 func exchange(t *testing.T, network string, to netip.AddrPort, question string) string {
 	t.Helper()
@@ -65,11 +76,15 @@ func exchange(t *testing.T, network string, to netip.AddrPort, question string) 
 const headerAnswer = "NOERROR aa\nan ns.example. 300 A 192.0.2.53"
 
 func TestServerAnswersOverBothTransports(t *testing.T) {
+	bothPaths(t, checkServerAnswersOverBothTransports)
+}
+
+func checkServerAnswersOverBothTransports(t *testing.T, portable bool) {
 	listen := []string{"127.0.0.1:0", "127.0.0.2:0"}
 	if haveIPv6(t) {
 		listen = append(listen, "[::1]:0")
 	}
-	s, addrs, _ := start(t, Options{Listen: listen, Workers: 2})
+	s, addrs, _ := start(t, Options{Listen: listen, Workers: 2, PortableUDP: portable})
 	for _, a := range addrs {
 		for _, network := range []string{"udp", "tcp"} {
 			if got := exchange(t, network, a, "ns.example. A"); got != headerAnswer {
@@ -96,7 +111,11 @@ func haveIPv6(t *testing.T) bool {
 
 // A wildcard socket answers from the address that was asked: a connected client sees no other answer.
 func TestWildcardAnswersFromTheAddressAsked(t *testing.T) {
-	_, addrs, _ := start(t, Options{Listen: []string{":0"}, Workers: 2})
+	bothPaths(t, checkWildcardAnswersFromTheAddressAsked)
+}
+
+func checkWildcardAnswersFromTheAddressAsked(t *testing.T, portable bool) {
+	_, addrs, _ := start(t, Options{Listen: []string{":0"}, Workers: 2, PortableUDP: portable})
 	port := addrs[0].Port()
 	to := []string{"127.0.0.1", "127.0.0.2", "127.1.2.3"}
 	if len(addrs) == 2 {
@@ -115,8 +134,10 @@ func TestWildcardAnswersFromTheAddressAsked(t *testing.T) {
 	}
 }
 
-func TestListenErrors(t *testing.T) {
-	_, addrs, _ := start(t, Options{})
+func TestListenErrors(t *testing.T) { bothPaths(t, checkListenErrors) }
+
+func checkListenErrors(t *testing.T, portable bool) {
+	_, addrs, _ := start(t, Options{PortableUDP: portable})
 	for _, c := range []struct{ listen, want string }{
 		{"127.0.0.1", `listen address "127.0.0.1": want ip:port`},
 		{"::1:53", `listen address "::1:53": want ip:port`},
@@ -126,7 +147,7 @@ func TestListenErrors(t *testing.T) {
 		{"192.0.2.1:0", "listen on 192.0.2.1:0: listen tcp4 192.0.2.1:0: bind: cannot assign requested address"},
 		{addrs[0].String(), fmt.Sprintf("listen on %s: listen tcp4 %[1]s: bind: address already in use", addrs[0])},
 	} {
-		s := New(Options{Listen: []string{"127.0.0.1:0", c.listen}})
+		s := New(Options{Listen: []string{"127.0.0.1:0", c.listen}, PortableUDP: portable})
 		if _, err := s.Listen(); err == nil || err.Error() != c.want {
 			t.Errorf("%s: got %v, want %s", c.listen, err, c.want)
 		}
@@ -140,13 +161,15 @@ func TestListenErrors(t *testing.T) {
 }
 
 // A UDP port that another process has, even with SO_REUSEPORT, is not shared.
-func TestUDPPortIsNotShared(t *testing.T) {
+func TestUDPPortIsNotShared(t *testing.T) { bothPaths(t, checkUDPPortIsNotShared) }
+
+func checkUDPPortIsNotShared(t *testing.T, portable bool) {
 	other, err := net.ListenPacket("udp4", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = other.Close() }()
-	s := New(Options{Listen: []string{other.LocalAddr().String()}})
+	s := New(Options{Listen: []string{other.LocalAddr().String()}, PortableUDP: portable})
 	if _, err := s.Listen(); err == nil || !strings.Contains(err.Error(), "address already in use") {
 		t.Errorf("got %v", err)
 	}
@@ -249,8 +272,10 @@ func (b *syncBuffer) String() string {
 }
 
 // What nobody may answer is dropped and counted; the worker goes on.
-func TestDroppedDatagrams(t *testing.T) {
-	s, addrs, _ := start(t, Options{Workers: 1})
+func TestDroppedDatagrams(t *testing.T) { bothPaths(t, checkDroppedDatagrams) }
+
+func checkDroppedDatagrams(t *testing.T, portable bool) {
+	s, addrs, _ := start(t, Options{Workers: 1, PortableUDP: portable})
 	conn, err := net.Dial("udp", addrs[0].String())
 	if err != nil {
 		t.Fatal(err)
@@ -272,7 +297,9 @@ func TestDroppedDatagrams(t *testing.T) {
 }
 
 // Rare messages go to the hook over both transports, and its refusal is the server's.
-func TestRare(t *testing.T) {
+func TestRare(t *testing.T) { bothPaths(t, checkRare) }
+
+func checkRare(t *testing.T, portable bool) {
 	hook := func(_ context.Context, q Request, send func([]byte) error) bool {
 		m := new(dns.Msg)
 		if err := m.Unpack(q.Msg); err != nil {
@@ -303,7 +330,7 @@ func TestRare(t *testing.T) {
 		}
 		return true
 	}
-	s, addrs, stop := start(t, Options{Rare: hook, Workers: 1})
+	s, addrs, stop := start(t, Options{Rare: hook, Workers: 1, PortableUDP: portable})
 	for _, network := range []string{"udp", "tcp"} {
 		c := dns.Client{Net: network, Timeout: 10 * time.Second}
 		for _, test := range []struct {
@@ -331,11 +358,13 @@ func TestRare(t *testing.T) {
 }
 
 // Over UDP no more than maxRare messages wait for the hook; further ones are told so, and queries are answered.
-func TestRareIsBounded(t *testing.T) {
+func TestRareIsBounded(t *testing.T) { bothPaths(t, checkRareIsBounded) }
+
+func checkRareIsBounded(t *testing.T, portable bool) {
 	release := make(chan struct{})
 	var busy sync.WaitGroup
 	busy.Add(maxRare)
-	_, addrs, stop := start(t, Options{Workers: 1, Rare: func(context.Context, Request, func([]byte) error) bool {
+	_, addrs, stop := start(t, Options{Workers: 1, PortableUDP: portable, Rare: func(context.Context, Request, func([]byte) error) bool {
 		busy.Done()
 		<-release
 		return true
@@ -366,12 +395,14 @@ func TestRareIsBounded(t *testing.T) {
 }
 
 // After Run nothing is left: no goroutine, no socket.
-func TestRunLeavesNothing(t *testing.T) {
+func TestRunLeavesNothing(t *testing.T) { bothPaths(t, checkRunLeavesNothing) }
+
+func checkRunLeavesNothing(t *testing.T, portable bool) {
 	before := runtime.NumGoroutine()
-	_, addrs, stop := start(t, Options{Listen: []string{":0"}})
+	_, addrs, stop := start(t, Options{Listen: []string{":0"}, PortableUDP: portable})
 	exchange(t, "udp", netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), addrs[0].Port()), "ns.example. A")
 	stop()
-	s := New(Options{Listen: []string{fmt.Sprintf(":%d", addrs[0].Port())}})
+	s := New(Options{Listen: []string{fmt.Sprintf(":%d", addrs[0].Port())}, PortableUDP: portable})
 	if _, err := s.Listen(); err != nil {
 		t.Errorf("the port is still taken: %v", err)
 	}

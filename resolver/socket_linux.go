@@ -1,7 +1,10 @@
 package resolver
 
 import (
+	"net"
+	"net/netip"
 	"os"
+	"strconv"
 
 	"golang.org/x/sys/unix"
 )
@@ -37,6 +40,57 @@ func prepareUDP(fd int, ipv6, wildcard bool) error {
 		level, option = unix.IPPROTO_IPV6, unix.IPV6_RECVPKTINFO
 	}
 	return os.NewSyscallError("setsockopt PKTINFO", unix.SetsockoptInt(fd, level, option, 1))
+}
+
+// openUDP returns a socket bound to addr that blocks, and that package net and its poller know nothing of. The file is
+// for closing it only when nobody uses it any more.
+func openUDP(addr netip.AddrPort, wildcard bool) (*os.File, error) {
+	network, family := "udp4", unix.AF_INET
+	if addr.Addr().Is6() {
+		network, family = "udp6", unix.AF_INET6
+	}
+	problem := func(call string, err error) error {
+		return &net.OpError{Op: "listen", Net: network, Addr: net.UDPAddrFromAddrPort(addr), Err: os.NewSyscallError(call, err)}
+	}
+	fd, err := unix.Socket(family, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, problem("socket", err)
+	}
+	f := os.NewFile(uintptr(fd), network+" "+addr.String())
+	if family == unix.AF_INET6 {
+		if err = unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, 1); err != nil {
+			err = problem("setsockopt IPV6_V6ONLY", err)
+		}
+	}
+	if err == nil {
+		err = prepareUDP(fd, family == unix.AF_INET6, wildcard)
+	}
+	if err == nil {
+		if err = unix.Bind(fd, sockaddrOf(addr)); err != nil {
+			err = problem("bind", err)
+		}
+	}
+	if err != nil {
+		_ = f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+func sockaddrOf(addr netip.AddrPort) unix.Sockaddr {
+	ip := addr.Addr()
+	if ip.Is4() {
+		return &unix.SockaddrInet4{Port: int(addr.Port()), Addr: ip.As4()}
+	}
+	sa := &unix.SockaddrInet6{Port: int(addr.Port()), Addr: ip.As16()}
+	if zone := ip.Zone(); zone != "" {
+		if i, err := net.InterfaceByName(zone); err == nil {
+			sa.ZoneId = uint32(i.Index)
+		} else if n, err := strconv.ParseUint(zone, 10, 32); err == nil {
+			sa.ZoneId = uint32(n)
+		}
+	}
+	return sa
 }
 
 // truncatedFlag marks a datagram that was longer than its buffer.

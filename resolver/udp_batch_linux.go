@@ -1,0 +1,230 @@
+package resolver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"runtime"
+	"sync/atomic"
+	"syscall"
+
+	"github.com/miekg/dns"
+	"golang.org/x/sys/unix"
+
+	"github.com/mangrove-dns/mangrove/zones"
+)
+
+// batchSize is how many datagrams are taken with one system call, at most.
+const batchSize = 32
+
+// batchWorker serves a socket of its own on a thread of its own: it waits in recvmmsg until there is a datagram, takes all
+// that there are, answers them, and sends all answers with one sendmmsg. The socket is in blocking mode and unknown to Go's
+// poller: no goroutine is parked and woken, no deadline looked at.
+type batchWorker struct {
+	server   *Server
+	name     string
+	file     *os.File // owns the socket
+	conn     syscall.RawConn
+	worker   *Worker
+	batch    *mmsg
+	at       int // the datagram that is worked on
+	stopping atomic.Bool
+	tally    tally
+	counters counters
+}
+
+// canBatch says why this kernel, or the sandbox around it, cannot do what batchWorker needs; nil where it can. It
+// tries on a socket of its own: a datagram to itself, its answer, and that shutting down ends the wait.
+func canBatch() error {
+	for _, ip := range []netip.Addr{netip.AddrFrom4([4]byte{127, 0, 0, 1}), netip.IPv6Loopback()} {
+		f, err := openUDP(netip.AddrPortFrom(ip, 0), false)
+		if errors.Is(err, unix.EADDRNOTAVAIL) || errors.Is(err, unix.EAFNOSUPPORT) {
+			continue // a host without this loopback
+		}
+		if err != nil {
+			return err
+		}
+		defer func() { _ = f.Close() }()
+		conn, err := f.SyscallConn()
+		if err != nil {
+			return err
+		}
+		if cerr := conn.Control(func(fd uintptr) { err = tryBatch(fd) }); cerr != nil {
+			return cerr
+		}
+		return err
+	}
+	return nil // nothing to try it on: the sockets to be served will show
+}
+
+// tryBatch is canBatch on one socket.
+func tryBatch(fd uintptr) error {
+	self, err := unix.Getsockname(int(fd))
+	if err != nil {
+		return os.NewSyscallError("getsockname", err)
+	}
+	// Nothing of this takes any time, unless it does not work.
+	if err := unix.SetsockoptTimeval(int(fd), unix.SOL_SOCKET, unix.SO_RCVTIMEO, &unix.Timeval{Usec: 300_000}); err != nil {
+		return os.NewSyscallError("setsockopt SO_RCVTIMEO", err)
+	}
+	m := newMmsg(2, minPayload, minPayload, false)
+	if err := unix.Sendto(int(fd), []byte("try"), 0, self); err != nil {
+		return os.NewSyscallError("sendto", err)
+	}
+	for range 2 { // it comes, is answered, and the answer comes as well
+		if err := m.receive(fd); err != nil {
+			return os.NewSyscallError("recvmmsg", err)
+		}
+		if m.received != 1 || string(m.query(0)) != "try" {
+			return errors.New("recvmmsg does not return what was sent")
+		}
+		m.reply(0, copy(m.answer(), m.query(0)))
+		if err := m.send(fd); err > 0 {
+			return errors.New("sendmmsg does not send")
+		}
+	}
+	if err := m.receive(fd); err != nil {
+		return os.NewSyscallError("recvmmsg", err)
+	}
+	_ = unix.Shutdown(int(fd), unix.SHUT_RD)
+	if err := m.receive(fd); err != nil || !m.isShutdown(0) {
+		return errors.New("shutdown does not end a wait")
+	}
+	return nil
+}
+
+// newBatchWorker binds addr.
+func newBatchWorker(s *Server, addr netip.AddrPort, wildcard bool) (udpWorker, error) {
+	f, err := openUDP(addr, wildcard)
+	if err != nil {
+		return nil, err
+	}
+	conn, err := f.SyscallConn()
+	if err != nil {
+		_ = f.Close()
+		return nil, err
+	}
+	return &batchWorker{
+		server: s, name: f.Name(), file: f, conn: conn, worker: NewWorker(s.policy),
+		batch: newMmsg(batchSize, maxDatagram, s.policy.MaxUDPSize, wildcard),
+	}, nil
+}
+
+func (u *batchWorker) stats() *counters { return &u.counters }
+
+// close ends run, if it runs, with net.ErrClosed. The socket is closed when nobody uses it any more.
+func (u *batchWorker) close() {
+	u.wake()
+	_ = u.file.Close() // nothing was written that could be lost
+}
+
+// wake ends the wait for datagrams, for good. Linux says ENOTCONN, and wakes the receiver all the same.
+func (u *batchWorker) wake() {
+	u.stopping.Store(true)
+	_ = u.conn.Control(func(fd uintptr) { _ = unix.Shutdown(int(fd), unix.SHUT_RD) })
+}
+
+func (u *batchWorker) run(ctx context.Context) error {
+	stop := context.AfterFunc(ctx, u.wake)
+	defer stop()
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	var ended error
+	// Control keeps the descriptor from being closed, and its number from being given to something else.
+	err := u.conn.Control(func(fd uintptr) { ended = u.serve(ctx, fd) })
+	if errors.Is(err, os.ErrClosed) {
+		err = net.ErrClosed
+	}
+	if err != nil && ctx.Err() == nil {
+		return fmt.Errorf("receive on %s: %w", u.name, err)
+	}
+	return ended
+}
+
+// serve is the loop.
+func (u *batchWorker) serve(ctx context.Context, fd uintptr) error {
+	errs := receiveErrors{socket: u.name}
+	for !u.stopping.Load() {
+		if err := u.batch.receive(fd); err != nil {
+			if errors.Is(err, unix.EINTR) {
+				continue
+			}
+			if end, err := errs.pause(ctx, err); end {
+				return err
+			}
+			continue
+		}
+		errs.row = 0
+		for u.at = 0; u.at < u.batch.received; {
+			u.answer(ctx)
+		}
+		u.tally.flush(&u.counters) // before the answers: who has one finds it counted
+		if unsent := u.batch.send(fd); unsent > 0 {
+			u.counters.unsent.Add(uint64(unsent))
+		}
+	}
+	if ctx.Err() == nil {
+		return fmt.Errorf("receive on %s: %w", u.name, net.ErrClosed)
+	}
+	return nil
+}
+
+// answer answers the datagrams from u.at on. One that makes it panic is answered SERVFAIL, and it returns before the next.
+func (u *batchWorker) answer(ctx context.Context) {
+	defer func() {
+		if p := recover(); p != nil {
+			query := u.batch.query(u.at)
+			u.server.reportPanic(p, query, &u.counters)
+			u.put(u.worker.fail(query, UDP, u.batch.answer()), Outcome{Rcode: dns.RcodeServerFailure})
+		}
+	}()
+	cat := u.server.opts.Catalog()
+	for u.at < u.batch.received {
+		u.one(ctx, cat)
+	}
+}
+
+// one answers datagram u.at, or hands it on.
+func (u *batchWorker) one(ctx context.Context, cat *zones.Catalog) {
+	if u.batch.isShutdown(u.at) {
+		u.at++
+		return
+	}
+	if u.batch.port(u.at) == 0 {
+		u.put(nil, Outcome{}) // nobody can be answered there
+		return
+	}
+	answer, outcome := u.worker.Answer(cat, u.batch.query(u.at), UDP, u.batch.answer())
+	if outcome.Rare && u.server.opts.Rare != nil {
+		if u.server.reserveRare(answer) {
+			u.handOn(ctx, answer)
+			return
+		}
+		outcome = Outcome{Rcode: dns.RcodeServerFailure}
+	}
+	u.put(answer, outcome)
+}
+
+// put has answer, which stands at the start of the room for it, sent to the sender of datagram u.at; nil is none.
+func (u *batchWorker) put(answer []byte, o Outcome) {
+	u.tally.count(answer, o)
+	if answer != nil {
+		u.batch.reply(u.at, len(answer))
+	}
+	u.at++
+}
+
+// handOn gives datagram u.at to Options.Rare.
+func (u *batchWorker) handOn(ctx context.Context, refusal []byte) {
+	q := Request{Msg: u.batch.query(u.at), Via: UDP, Client: u.batch.client(u.at)}
+	oob := u.batch.returnPath(u.at)
+	u.at++
+	u.server.handOn(ctx, q, refusal, &u.counters, func(msg []byte) error {
+		var err error
+		closed := u.conn.Control(func(fd uintptr) { err = unix.Sendmsg(int(fd), msg, oob, sockaddrOf(q.Client), 0) })
+		return errors.Join(closed, err)
+	})
+}
