@@ -90,7 +90,7 @@ func serve(ctx context.Context, cfg *config, log *slog.Logger, ready func(*app))
 		return err
 	}
 	server := resolver.New(resolver.Options{
-		Listen: cfg.Listen, Catalog: a.live.Catalog, Workers: cfg.Server.Workers, MaxUDPSize: int(cfg.Server.MaxUDPSize), Log: log,
+		Listen: cfg.Listen, Catalog: a.live.Catalog, Workers: resolver.Schedule(cfg.Server.Workers), MaxUDPSize: int(cfg.Server.MaxUDPSize), Log: log,
 		Identity: resolver.Identity{NSID: cfg.Server.NSID},
 		TCP:      resolver.TCPOptions{Idle: cfg.Server.TCPIdle, MaxConns: cfg.Server.TCPConnections, MaxPerPrefix: cfg.Server.TCPPerClient},
 	})
