@@ -12,6 +12,8 @@ import (
 // nowhere is a Store that keeps nothing.
 type nowhere struct{}
 
+func (nowhere) Block(context.Context) (uint32, error)                   { return 0, nil }
+func (nowhere) SetBlock(context.Context, uint32) error                  { return nil }
 func (nowhere) Heads(context.Context) ([]Head, error)                   { return nil, nil }
 func (nowhere) Head(context.Context, zones.Name) (Head, bool, error)    { return Head{}, false, nil }
 func (nowhere) Reserve(context.Context, map[zones.Name]uint32) error    { return nil }

@@ -58,6 +58,7 @@ func TestCompactionBehindChanges(t *testing.T) {
 		bubble(t, func(t *testing.T) {
 			s := start(t, newDisk(), Options{})
 			layered(t, s)
+			synctest.Wait()
 			s.mu.Lock()
 			z := s.zones[orgName]
 			old := z.served

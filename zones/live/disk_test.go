@@ -19,11 +19,24 @@ import (
 // disk is what survives a crash: a Store as plain data. It panics where a journal entry is not what it says, and refuses what does
 // not follow, as package store does.
 type disk struct {
-	mu      sync.Mutex
-	heads   map[zones.Name]Head
-	image   map[zones.Name]*zones.Zone
-	journal map[zones.Name][]Journal
-	writes  int // that were done
+	mu       sync.Mutex
+	heads    map[zones.Name]Head
+	image    map[zones.Name]*zones.Zone
+	journal  map[zones.Name][]Journal
+	block    uint32
+	compared int // calls of ServedIs
+	writes   int // that were done
+}
+
+// reserved returns the highest serial that may have been served after h.
+func (d *disk) reserved(h Head) uint32 {
+	switch {
+	case !h.Journaled:
+		return h.Reserved + d.block
+	case newer(h.Reserved, h.Serial+d.block):
+		return h.Reserved
+	}
+	return h.Serial + d.block
 }
 
 func newDisk() *disk {
@@ -76,6 +89,22 @@ func (m *mount) Head(_ context.Context, origin zones.Name) (Head, bool, error) {
 	return h, ok, m.reads
 }
 
+func (m *mount) Block(context.Context) (uint32, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.block, m.reads
+}
+
+func (m *mount) SetBlock(_ context.Context, n uint32) error {
+	if err := m.begin("block", nil); err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.block = n
+	return m.end("block")
+}
+
 func (m *mount) Reserve(_ context.Context, upTo map[zones.Name]uint32) error {
 	if err := m.begin("reserve", slices.Collect(maps.Keys(upTo))); err != nil {
 		return err
@@ -108,8 +137,8 @@ func (m *mount) AppendServed(_ context.Context, vs []Journal) error {
 		if v.Generation <= h.Generation || h.Journaled && (v.Prev != h.Generation || v.From != h.Serial || !newer(v.To, v.From)) || !h.Journaled && v.Prev != 0 {
 			return chainErr{fmt.Sprintf("%s: %d/%d → %d/%d after %d/%d", v.Origin, v.Prev, v.From, v.Generation, v.To, h.Generation, h.Serial)}
 		}
-		if newer(v.To, h.Reserved) {
-			panic(fmt.Sprintf("%s: serial %d is beyond what is reserved, %d", v.Origin, v.To, h.Reserved))
+		if _, known := m.heads[v.Origin]; known && newer(v.To, m.reserved(h)) {
+			panic(fmt.Sprintf("%s: serial %d is beyond what is reserved, %d", v.Origin, v.To, m.reserved(h)))
 		}
 		if v.Zone.Serial() != v.To {
 			panic(fmt.Sprintf("%s: serial %d in the zone, %d in the journal", v.Origin, v.Zone.Serial(), v.To))
@@ -119,7 +148,10 @@ func (m *mount) AppendServed(_ context.Context, vs []Journal) error {
 		}
 	}
 	for _, v := range vs {
-		h := m.heads[v.Origin]
+		h, known := m.heads[v.Origin]
+		if !known || newer(v.To, h.Reserved) {
+			h.Reserved = v.To
+		}
 		m.heads[v.Origin] = Head{v.Origin, h.Reserved, v.Generation, true, v.To, v.Time, v.FileSerial, v.FileVersion}
 		m.image[v.Origin] = v.Zone
 		m.journal[v.Origin] = append(m.journal[v.Origin], v)
@@ -139,6 +171,7 @@ func (m *mount) Served(_ context.Context, origin zones.Name) (*zones.Zone, error
 func (m *mount) ServedIs(_ context.Context, z *zones.Zone) (bool, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.compared++
 	return m.heads[z.Origin()].Journaled && content(m.image[z.Origin()]) == content(z), m.reads
 }
 

@@ -62,11 +62,15 @@ func TestHangingWrite(t *testing.T) {
 		if h := s.Health(); h.Pending != 1 || !h.WriteSince.Equal(began) || !h.PendingSince.Equal(began) {
 			t.Errorf("health: %+v, began %s", h, began)
 		}
-		// A new zone waits for its serials, but not for ever; those that were served wait for nothing more.
+		// Nor does a new zone wait, whose serials nobody has seen: but its next content has no serial before the store knows it.
 		s.publish(t, Update{Zone: zone("new.example.", 5), FileSerial: 5})
-		if got := time.Since(began) - time.Minute; got > s.opts.ReserveWait {
+		if got := time.Since(began) - time.Minute; got > 0 {
 			t.Errorf("a new zone waited %s", got)
 		}
+		if v, _ := s.Version(zones.MustParseName("new.example.")); v.Serial != 5 || v.Unreserved || v.Durable {
+			t.Errorf("new zone: %+v", v)
+		}
+		s.flip(t, "new.example.", change("new.example.", "www", "1234"))
 		if v, _ := s.Version(zones.MustParseName("new.example.")); v.Serial != 5 || !v.Unreserved || v.Durable {
 			t.Errorf("new zone: %+v", v)
 		}
@@ -191,24 +195,35 @@ func TestWaitForSerial(t *testing.T) {
 		s := start(t, newDisk(), Options{Block: 8})
 		s.publish(t, Update{Zone: zone(org, 100, "www 192.0.2.1"), FileSerial: 100})
 		synctest.Wait()
+		gates := make(chan chan struct{})
 		s.m.set(func(op string, _ []zones.Name) error {
 			if op == "reserve" {
 				return errFull
 			}
+			gate := make(chan struct{})
+			gates <- gate
+			<-gate
 			return nil
 		})
-		for i := range 9 {
+		s.publish(t, Update{Zone: zone("other.example.", 1), FileSerial: 1})
+		other := <-gates // meanwhile nothing else is journaled
+		for i := range 8 {
 			s.flip(t, org, change(org, "www", fmt.Sprintf("%04d", i)))
-			after(time.Minute)
 		}
+		close(other)
+		first := <-gates // serial 108 is being journaled
+		s.flip(t, org, change(org, "www", "9999"))
 		if v, _ := s.Version(orgName); v.Serial != 108 || !v.Unreserved {
 			t.Fatalf("version: %+v", v)
 		}
+		waited := make(chan error, 1)
+		go func() { waited <- s.WaitDurable(t.Context(), orgName, 108) }()
+		synctest.Wait()
+		close(first)
+		second := <-gates
 		if d, _ := s.Durable(orgName); d.Serial != 108 || content(d.Zone) == content(s.Catalog().Zone(orgName)) {
 			t.Errorf("durable: %+v", d)
 		}
-		waited := make(chan error, 1)
-		go func() { waited <- s.WaitDurable(t.Context(), orgName, 108) }()
 		after(time.Minute)
 		select {
 		case err := <-waited:
@@ -216,6 +231,7 @@ func TestWaitForSerial(t *testing.T) {
 		default:
 		}
 		s.m.set(nil)
+		close(second)
 		if err := <-waited; err != nil {
 			t.Error(err)
 		}

@@ -34,16 +34,41 @@ func (p *Publisher) Health() Health {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	h := Health{WriteSince: p.health.since, Failures: p.health.failures, FailingSince: p.health.failing, Err: p.health.err}
+	for _, t := range p.writing {
+		if t.z.served != nil {
+			h.note(t.z, t.waiting.since)
+		}
+	}
 	for _, z := range p.queue {
-		if z.served == nil {
-			continue
-		}
-		if h.Pending++; h.Pending == 1 || z.waits.Before(h.PendingSince) {
-			h.PendingSince = z.waits
-		}
-		if z.unreserved {
-			h.Unreserved = append(h.Unreserved, z.origin)
+		if z.served != nil && z.waiting != nil {
+			h.note(z, z.waiting.since)
 		}
 	}
 	return h
+}
+
+// note counts a zone that waits since then.
+func (h *Health) note(z *state, since time.Time) {
+	if h.Pending++; h.PendingSince.IsZero() || since.Before(h.PendingSince) {
+		h.PendingSince = since
+	}
+	if z.unreserved {
+		h.Unreserved = append(h.Unreserved, z.origin)
+	}
+}
+
+// pendingLocked returns the zones with a version that is not in the journal: those that are being written, and those that wait.
+func (p *Publisher) pendingLocked() []*state {
+	var out []*state
+	for _, t := range p.writing {
+		if t.z.served != nil {
+			out = append(out, t.z)
+		}
+	}
+	for _, z := range p.queue {
+		if z.served != nil {
+			out = append(out, z)
+		}
+	}
+	return out
 }

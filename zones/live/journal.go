@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/mangrove-dns/mangrove/zones"
@@ -95,10 +94,8 @@ func (p *Publisher) ended(err error) error {
 		return nil
 	}
 	var names []zones.Name
-	for _, z := range p.queue {
-		if z.served != nil {
-			names = append(names, z.origin)
-		}
+	for _, z := range p.pendingLocked() {
+		names = append(names, z.origin)
 	}
 	if len(names) == 0 {
 		return fmt.Errorf("stop publisher: %w", err)
@@ -106,20 +103,28 @@ func (p *Publisher) ended(err error) error {
 	return fmt.Errorf("stop publisher: the newest versions of %d zones (%s …) are not in the journal: %w", len(names), names[0], err)
 }
 
-// giveBack records the exact serials of zones whose last version is journaled.
+// giveBack records the exact serials of the zones that do not stand at their newest journaled one, and then takes the
+// block back, so that what is left of it is not lost.
 func (p *Publisher) giveBack(ctx context.Context) error {
 	p.mu.Lock()
 	exact := make(map[zones.Name]uint32)
 	for _, z := range p.zones {
-		if z.holds && !z.unreserved && z.journaled.known && z.journaled.serial == z.serial && z.reserved != z.serial {
+		settled := !z.unreserved && z.journaled.known && z.journaled.serial == z.serial
+		if settled && z.reserved != z.serial || !settled && z.known && (!z.held || newer(z.serial, z.reserved)) {
 			exact[z.origin] = z.serial
 		}
 	}
+	marked := p.marked
 	p.mu.Unlock()
-	if len(exact) == 0 {
+	if len(exact) > 0 {
+		if err := p.opts.Store.Reserve(ctx, exact); err != nil {
+			return err
+		}
+	}
+	if marked == 0 {
 		return nil
 	}
-	return p.opts.Store.Reserve(ctx, exact)
+	return p.opts.Store.SetBlock(ctx, 0)
 }
 
 // writer is the state of the loop.
@@ -133,17 +138,18 @@ type writer struct {
 func (w *writer) step(ctx context.Context) (worked bool, err error) {
 	reserved, err1 := w.reserve(ctx)
 	journaled, err2 := w.journal(ctx)
-	if !reserved && !journaled {
-		w.p.idle()
+	if reserved || journaled {
+		return true, errors.Join(err1, err2)
 	}
-	return reserved || journaled, errors.Join(err1, err2)
+	w.p.idle()
+	return w.lower(ctx)
 }
 
 // idle forgets failures once nothing waits for the store: zones that did may have been removed.
 func (p *Publisher) idle() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if len(p.queue) == 0 && len(p.asking) == 0 {
+	if len(p.queue) == 0 && len(p.asking) == 0 && p.marked <= p.opts.Block {
 		h := &p.health
 		h.failures, h.failing, h.err = 0, time.Time{}, nil
 	}
@@ -160,19 +166,96 @@ func (w *writer) pause(stop context.Context) {
 	}
 }
 
+// mark tells the store of this run's block, once.
+func (w *writer) mark(ctx context.Context) (worked bool, err error) {
+	p := w.p
+	p.mu.Lock()
+	n := p.nextBlock()
+	todo := p.block == 0 && n <= maxBlock && !p.stopped
+	p.beginLocked(todo)
+	p.mu.Unlock()
+	if !todo {
+		return false, nil
+	}
+	err = p.opts.Store.SetBlock(ctx, n)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	defer p.tickLocked()
+	p.endLocked(err)
+	if err != nil {
+		p.health.reserveFailures++
+		return true, err
+	}
+	p.marked, p.block = n, n
+	p.settleLocked(p.queue)
+	return true, nil
+}
+
+// lower makes the block an ordinary one again after a crash: what was behind the last one is reserved zone by zone. It is
+// for when there is nothing else to do.
+func (w *writer) lower(ctx context.Context) (worked bool, err error) {
+	p := w.p
+	p.mu.Lock()
+	if p.marked <= p.opts.Block || p.stopped || p.catalog.Load().Len() == 0 {
+		p.mu.Unlock()
+		return false, nil
+	}
+	upTo := make(map[zones.Name]uint32)
+	for _, z := range p.zones {
+		if z.known && (!z.held || newer(z.serial, z.limit(p.opts.Block))) {
+			if upTo[z.origin] = z.serial; len(upTo) == maxBatch {
+				break
+			}
+		}
+	}
+	if len(upTo) == 0 {
+		p.block = p.opts.Block // every zone stands within it
+	}
+	p.beginLocked(true)
+	p.mu.Unlock()
+	if len(upTo) > 0 {
+		err = p.opts.Store.Reserve(ctx, upTo)
+	} else {
+		err = p.opts.Store.SetBlock(ctx, p.opts.Block)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	defer p.tickLocked()
+	p.endLocked(err)
+	switch {
+	case err != nil:
+	case len(upTo) == 0:
+		p.marked = p.opts.Block
+	default:
+		p.reservedLocked(upTo)
+	}
+	return true, err
+}
+
 // reserve extends the blocks of all zones that ask for it, in one write, and gives serials to those that lacked one.
 func (w *writer) reserve(ctx context.Context) (worked bool, err error) {
+	if worked, err = w.mark(ctx); err != nil {
+		return worked, err
+	}
 	p := w.p
 	p.mu.Lock()
 	upTo := make(map[zones.Name]uint32)
 	for z := range p.asking {
-		upTo[z.origin] = z.want
+		if p.asksLocked(z) {
+			upTo[z.origin] = z.want + p.opts.Block
+		} else {
+			delete(p.asking, z) // the block has moved up meanwhile
+		}
 	}
 	p.beginLocked(len(upTo) > 0)
-	p.mu.Unlock()
 	if len(upTo) == 0 {
-		return false, nil
+		if worked {
+			p.tickLocked()
+		}
+		p.mu.Unlock()
+		return worked, nil
 	}
+	p.mu.Unlock()
 	err = p.opts.Store.Reserve(ctx, upTo)
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -182,21 +265,28 @@ func (w *writer) reserve(ctx context.Context) (worked bool, err error) {
 		p.health.reserveFailures++
 		return true, err
 	}
-	for origin, serial := range upTo {
-		z := p.zones[origin]
-		z.reserved, z.holds = serial, true
-		if z.want == serial {
-			delete(p.asking, z)
-		}
-	}
-	p.settleLocked()
+	p.reservedLocked(upTo)
+	p.settleLocked(p.queue)
 	return true, nil
 }
 
-// settleLocked gives a serial to every version that is served without one of its own and can have it now.
-func (p *Publisher) settleLocked() {
+// reservedLocked notes that serials are reserved.
+func (p *Publisher) reservedLocked(upTo map[zones.Name]uint32) {
+	for origin, serial := range upTo {
+		z := p.zones[origin]
+		if !z.held || newer(serial, z.reserved) {
+			z.reserved, z.held = serial, true
+		}
+		if _, asks := p.asking[z]; asks && !p.asksLocked(z) {
+			delete(p.asking, z)
+		}
+	}
+}
+
+// settleLocked gives a serial to every version among list that is served without one of its own and can have it now.
+func (p *Publisher) settleLocked(list []*state) {
 	var swap []*zones.Zone
-	for _, z := range p.queue {
+	for _, z := range list {
 		if z.served == nil || !z.unreserved {
 			continue
 		}
@@ -220,10 +310,10 @@ func (p *Publisher) settleLocked() {
 
 // task is one version on its way into the journal.
 type task struct {
-	z         *state
-	version   Journal
-	before    journaled
-	forgotten reasons // what version's reasons were made of
+	z       *state
+	version Journal
+	before  journaled
+	waiting *waiting // what version's reasons were made of
 }
 
 // journal writes the newest versions of some zones.
@@ -233,12 +323,14 @@ func (w *writer) journal(ctx context.Context) (worked bool, err error) {
 	if len(tasks) == 0 {
 		return false, nil
 	}
-	vs := make([]Journal, len(tasks))
-	for i := range tasks {
-		p.complete(ctx, &tasks[i])
-		vs[i] = tasks[i].version
-	}
-	err = p.opts.Store.AppendServed(ctx, vs)
+	p.where(tasks)(func() {
+		vs := make([]Journal, len(tasks))
+		for i := range tasks {
+			p.complete(ctx, &tasks[i])
+			vs[i] = tasks[i].version
+		}
+		err = p.opts.Store.AppendServed(ctx, vs)
+	})
 	var heads []Head
 	if err != nil {
 		heads = p.reread(ctx, tasks)
@@ -263,37 +355,63 @@ func (w *writer) journal(ctx context.Context) (worked bool, err error) {
 	return true, err
 }
 
-// take picks the zones to journal now, the oldest first, and what of them is to be journaled. Zones that are no longer
-// served leave the queue; those that wait for a serial stay.
+// where returns what runs the writing of tasks: first versions, which are large or many, are written aside.
+func (p *Publisher) where(tasks []task) func(func()) {
+	for _, t := range tasks {
+		if t.before.zone == nil {
+			return p.opts.Aside
+		}
+	}
+	return func(f func()) { f() }
+}
+
+// take picks the zones to journal now, the oldest first, and what of them is to be journaled. They leave the queue, as those
+// do that are no longer served; those that wait for a serial stay.
 func (w *writer) take() []task {
 	p := w.p
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	var tasks []task
 	records := 0
-	p.queue = slices.DeleteFunc(p.queue, func(z *state) bool {
-		z.queued = z.served != nil
-		return !z.queued
-	})
-	for _, z := range p.queue {
+	rest := p.queue[:0]
+	for i, z := range p.queue {
+		if z.served == nil {
+			z.queued = false
+			continue
+		}
 		if z.unreserved {
+			rest = append(rest, z)
 			continue
 		}
 		if z.journaled.zone == nil {
 			records += z.served.Records()
 		}
 		if len(tasks) == w.batch || len(tasks) > 0 && records > maxRecords {
+			rest = append(rest, p.queue[i:]...)
 			break
 		}
-		t := task{z: z, before: z.journaled, forgotten: z.pending, version: Journal{
-			Origin: z.origin, Generation: z.generation, To: z.serial, Time: z.since, Reasons: z.pending.list(),
-			FileSerial: z.fileSerial, FileVersion: z.fileVersion, Zone: z.served,
-		}}
-		z.pending = reasons{}
-		tasks = append(tasks, t)
+		tasks = append(tasks, p.taskLocked(z))
 	}
+	clear(p.queue[len(rest):])
+	p.queue, p.writing = rest, tasks
 	p.beginLocked(len(tasks) > 0)
 	return tasks
+}
+
+// taskLocked makes the task of journaling what is served of z.
+func (p *Publisher) taskLocked(z *state) task {
+	if z.waiting == nil { // cannot be: it is made with every version
+		z.waiting = &waiting{since: timeOf(z.since)}
+	}
+	t := task{z: z, before: z.journaled, waiting: z.waiting, version: Journal{
+		Origin: z.origin, Generation: z.generation, To: z.serial, Time: timeOf(z.since), Reasons: z.waiting.reasons.list(),
+		FileSerial: z.fileSerial, FileVersion: z.fileVersion, Zone: z.served,
+	}}
+	if z.content != "" {
+		t.version.FileVersion += contentMark + z.content
+	}
+	z.waiting = nil
+	return t
 }
 
 // complete computes the changes of a version since the journaled one.
@@ -335,16 +453,17 @@ func (p *Publisher) reread(ctx context.Context, tasks []task) []Head {
 // journaledLocked notes that t is in the journal.
 func (p *Publisher) journaledLocked(t task) {
 	z, v := t.z, t.version
-	z.journaled = journaled{known: true, zone: v.Zone, serial: v.To, generation: v.Generation, since: v.Time, reasons: v.Reasons}
+	z.journaled = journaled{known: true, zone: v.Zone, serial: v.To, generation: v.Generation, since: nanos(v.Time), reasons: v.Reasons}
 	z.reload = false
+	if !z.held || newer(v.To, z.reserved) {
+		z.reserved, z.held = v.To, true // the store has it so, too
+	}
 	switch {
 	case z.served == nil: // removed meanwhile
 		z.journaled.zone = nil
 	case z.generation == v.Generation:
 		z.journaled.zone = z.served // compacted, perhaps
 		z.queued = false
-	default:
-		z.waits = z.since
 	}
 }
 
@@ -358,7 +477,7 @@ func (p *Publisher) failedLocked(t task, h Head, err error) {
 	if z.served == nil {
 		return
 	}
-	z.pending.before(t.forgotten)
+	z.waitsSince(t.waiting)
 	var chain interface{ Chain() bool }
 	if errors.As(err, &chain) && chain.Chain() {
 		z.reload = true
@@ -376,18 +495,27 @@ func (p *Publisher) failedLocked(t task, h Head, err error) {
 	}
 }
 
+// waitsSince puts what waited before in front of what waits now.
+func (z *state) waitsSince(before *waiting) {
+	w := waiting{since: before.since, reasons: before.reasons}
+	if z.waiting != nil {
+		w.reasons = z.waiting.reasons
+		w.reasons.before(before.reasons)
+	}
+	z.waiting = &w
+}
+
 // requeueLocked puts the zones of tasks that still wait behind the others.
 func (p *Publisher) requeueLocked(tasks []task) {
-	tried := make(map[*state]bool, len(tasks))
-	for _, t := range tasks {
-		tried[t.z] = true
-	}
-	p.queue = slices.DeleteFunc(p.queue, func(z *state) bool { return tried[z] })
+	p.writing = nil
+	var settle []*state
 	for _, t := range tasks {
 		if t.z.queued {
 			p.queue = append(p.queue, t.z)
+			settle = append(settle, t.z)
 		}
 	}
+	p.settleLocked(settle) // the block has moved up
 }
 
 // beginLocked notes that a write begins, endLocked how it ended.
@@ -409,7 +537,7 @@ func (p *Publisher) endLocked(err error) {
 			h.failing = p.opts.Now()
 		}
 		if h.err == nil || h.err.Error() != err.Error() {
-			p.opts.Log.Error("write to the store: it will be tried again", "err", err, "pending", len(p.queue))
+			p.opts.Log.Error("write to the store: it will be tried again", "err", err, "pending", len(p.queue)+len(p.writing))
 		}
 		h.err = err
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -29,6 +30,9 @@ type Options struct {
 	Now   func() time.Time // nil: time.Now
 	// Block is how many serials are reserved ahead for each zone; 0: 256.
 	Block uint32
+	// Aside runs what takes long and nobody waits for, and returns when it is done: where the caller has threads of lower
+	// priority, on one of them. nil: it is called.
+	Aside func(func())
 	// ReserveWait bounds how long Publish waits for a reservation that it must have before it serves a
 	// serial: a zone's first, or one that jumps with the file's. 0: 2 seconds.
 	ReserveWait time.Duration
@@ -48,7 +52,10 @@ func (o Options) withDefaults() Options {
 	if o.Block == 0 {
 		o.Block = 256
 	}
-	o.Block = min(o.Block, slack/2)
+	o.Block = min(o.Block, maxBlock/2)
+	if o.Aside == nil {
+		o.Aside = func(f func()) { f() }
+	}
 	for _, d := range []struct {
 		value *time.Duration
 		def   time.Duration
@@ -67,53 +74,76 @@ type Publisher struct {
 	wake    chan struct{} // the writer has something to do
 	compact chan *state   // zones whose layers should be merged
 
-	publishing sync.Mutex // held by Publish, which may wait; never taken with mu held
-
 	mu       sync.Mutex
 	restored bool
 	running  bool
 	stopped  bool
+	marked   uint32 // the block that the store knows of: what the last run left, then what this one wrote
+	block    uint32 // so many serials above its newest journaled one each zone may use; 0: the store does not know of this run yet
 	zones    map[zones.Name]*state
 	asking   map[*state]struct{} // zones that want serials reserved
 	queue    []*state            // zones with versions to journal, in the order to try them
+	writing  []task              // what is being journaled; their zones are not in queue
 	tick     chan struct{}       // closed, and made anew, when a reservation or a journal write ended
 	subs     map[chan struct{}]struct{}
 	health   writing
 }
 
-// state is what is known of one zone. Publisher.mu guards it.
+// state is what is known of one zone. Publisher.mu guards it. There are as many as zones: it is kept small.
 type state struct {
 	origin zones.Name
 
 	served     *zones.Zone // nil: not served
-	serial     uint32      // of served; else the highest that may have been served
-	known      bool        // serial means something
 	generation uint64      // of served; else the highest journaled
-	since      time.Time
+	since      int64       // nanoseconds since 1970
 	reasons    []string
-	unreserved bool // the content is newer than the serial, which could not be raised
 
-	fileSerial  uint32
 	fileVersion string
+	content     string // what identifies what is served, together with fileVersion; "": nothing does
 
-	reserved  uint32 // serials up to this one may be served, durably
-	holds     bool   // reserved was set in this run
-	want      uint32 // to be reserved, while the zone is among Publisher.asking
 	journaled journaled
-	reload    bool      // changes are to be computed from what the store has, not from journaled.zone
-	queued    bool      // among Publisher.queue
-	waits     time.Time // since when
-	pending   reasons   // of the versions since the journaled one
+	waiting   *waiting // nil: everything is in the journal, or being written
+
+	serial     uint32 // of served; else the highest that may have been served
+	fileSerial uint32
+	reserved   uint32 // serials up to this one may be served, durably; see held
+	want       uint32 // to be reserved, while the zone is among Publisher.asking
+
+	known      bool // serial means something
+	held       bool // reserved means something: the store knows the zone
+	unreserved bool // the content is newer than the serial, which could not be raised
+	reload     bool // changes are to be computed from what the store has, not from journaled.zone
+	queued     bool // among Publisher.queue, or being written
+}
+
+// waiting is what is known of versions that are not in the journal.
+type waiting struct {
+	since   time.Time
+	reasons reasons // of the versions since the journaled one
 }
 
 // journaled is the newest version of a zone in the journal.
 type journaled struct {
-	known      bool
 	zone       *zones.Zone // nil: in the store alone, its content is not what is served
-	serial     uint32
 	generation uint64
-	since      time.Time
+	since      int64
 	reasons    []string
+	serial     uint32
+	known      bool
+}
+
+func nanos(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixNano()
+}
+
+func timeOf(nanos int64) time.Time {
+	if nanos == 0 {
+		return time.Time{}
+	}
+	return time.Unix(0, nanos)
 }
 
 // New returns a publisher that serves nothing yet and has started nothing. Call Restore, then Run beside the rest.
@@ -134,6 +164,10 @@ func New(o Options) *Publisher {
 // Restore reads from the store where the serials stand. It comes before anything is published; after an error it
 // may be called again.
 func (p *Publisher) Restore(ctx context.Context) error {
+	marked, err := p.opts.Store.Block(ctx)
+	if err != nil {
+		return fmt.Errorf("restore serials: %w", err)
+	}
 	heads, err := p.opts.Store.Heads(ctx)
 	if err != nil {
 		return fmt.Errorf("restore serials: %w", err)
@@ -143,11 +177,16 @@ func (p *Publisher) Restore(ctx context.Context) error {
 	if p.restored {
 		return nil
 	}
+	p.marked = marked
+	p.zones = make(map[zones.Name]*state, len(heads))
 	for _, h := range heads {
 		z := p.stateLocked(h.Origin)
-		z.serial, z.known, z.reserved, z.generation = h.Reserved, true, h.Reserved, h.Generation
-		z.fileSerial, z.fileVersion = h.FileSerial, h.FileVersion
+		z.reserved, z.held, z.generation = h.Reserved, true, h.Generation
+		z.fileSerial = h.FileSerial
+		z.fileVersion, z.content, _ = strings.Cut(h.FileVersion, contentMark)
 		z.adopt(h)
+		// After a crash any serial of the block may have been served.
+		z.serial, z.known = z.limit(marked), true
 	}
 	p.restored = true
 	return nil
@@ -155,7 +194,7 @@ func (p *Publisher) Restore(ctx context.Context) error {
 
 // adopt takes over which version of the zone the store has.
 func (z *state) adopt(h Head) {
-	z.journaled = journaled{known: h.Journaled, serial: h.Serial, generation: h.Generation, since: h.Time}
+	z.journaled = journaled{known: h.Journaled, serial: h.Serial, generation: h.Generation, since: nanos(h.Time)}
 }
 
 func (p *Publisher) stateLocked(origin zones.Name) *state {
@@ -198,7 +237,7 @@ func (p *Publisher) Version(origin zones.Name) (Version, bool) {
 
 func (z *state) version() Version {
 	return Version{Zone: z.served, Serial: z.serial, Durable: z.durable(), Generation: z.generation,
-		Since: z.since, Reasons: slices.Clone(z.reasons), Unreserved: z.unreserved}
+		Since: timeOf(z.since), Reasons: slices.Clone(z.reasons), Unreserved: z.unreserved}
 }
 
 // durable says that what is served is in the journal.
@@ -216,7 +255,7 @@ func (p *Publisher) Durable(origin zones.Name) (Version, bool) {
 		return Version{}, false
 	}
 	j := z.journaled
-	return Version{Zone: j.zone, Serial: j.serial, Durable: true, Generation: j.generation, Since: j.since, Reasons: slices.Clone(j.reasons)}, true
+	return Version{Zone: j.zone, Serial: j.serial, Durable: true, Generation: j.generation, Since: timeOf(j.since), Reasons: slices.Clone(j.reasons)}, true
 }
 
 // WaitDurable waits until the version of a zone with this serial, or a newer one, is in the journal. Where the serial is

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/mangrove-dns/mangrove/zones"
 	"github.com/miekg/dns"
@@ -20,8 +19,14 @@ type Update struct {
 	// FileVersion is an opaque identity of the loaded content that Zone was made from: each one whose serial did not
 	// rise is warned of once. Empty: not from a file.
 	FileVersion string
-	Reasons     []string // in words, for the journal: what changed
+	// Content says, together with FileVersion, what exactly Zone holds but for its serial: two zones with both the same
+	// are the same. It saves comparing the zone with the journal at the start. Empty: that is not known.
+	Content string
+	Reasons []string // in words, for the journal: what changed
 }
+
+// contentMark stands between FileVersion and Content where the store keeps both as one.
+const contentMark = "+"
 
 // Result says what became of what was to be published.
 type Result struct {
@@ -50,11 +55,12 @@ func (r Result) Unreserved() []zones.Name {
 // job is one Update on its way.
 type job struct {
 	Update
-	z       *state
-	seen    *zones.Zone // what was served when the update was compared; nil: nothing
-	differs bool
-	same    bool // the journal's newest version, of generation of, has this content
-	of      uint64
+	z          *state
+	served     bool   // a version was served when the update was compared
+	generation uint64 // of that
+	differs    bool   // from it
+	same       bool   // the journal's newest version, of generation of, has this content
+	of         uint64
 }
 
 // Publish makes the updates' zones what is served, all with one swap: those whose content differs, in more than
@@ -63,88 +69,128 @@ type job struct {
 // serials, at most Options.ReserveWait or until ctx ends, and then publishes in any case; it never waits for a journal.
 // Of two updates of one zone the later counts.
 func (p *Publisher) Publish(ctx context.Context, updates []Update) (Result, error) {
-	p.publishing.Lock()
-	defer p.publishing.Unlock()
-	jobs, err := p.accept(updates)
-	if len(jobs) == 0 {
-		return Result{}, err
-	}
+	prepared, err := p.Prepare(ctx, updates)
+	res, pubErr := prepared.Publish(nil)
+	return res, errors.Join(err, pubErr)
+}
+
+// Prepared is what Prepare made.
+type Prepared struct {
+	p    *Publisher
+	jobs []job
+}
+
+// Prepare does what takes long of Publish, and changes nothing of what is served: it compares the zones with what is
+// served and journaled, and waits for serials. The error is as that of Publish; Prepared holds the others, and is
+// published once.
+func (p *Publisher) Prepare(ctx context.Context, updates []Update) (*Prepared, error) {
+	jobs, seen, err := p.accept(updates)
 	for i := range jobs {
 		j := &jobs[i]
-		if j.differs = differs(j.seen, j.Zone); j.seen == nil {
-			same, readErr := p.opts.Store.ServedIs(ctx, j.Zone)
-			if j.same = same && readErr == nil; readErr != nil {
-				p.opts.Log.Error("compare with journal: the zone gets a new serial", "zone", j.z.origin, "err", readErr)
-			}
+		if j.differs = differs(seen[i], j.Zone); j.served || j.same || j.of == 0 {
+			continue
+		}
+		same, readErr := p.opts.Store.ServedIs(ctx, j.Zone)
+		if j.same = same && readErr == nil; readErr != nil {
+			p.opts.Log.Error("compare with journal: the zone gets a new serial", "zone", j.z.origin, "err", readErr)
 		}
 	}
 	p.awaitReservations(ctx, jobs)
+	return &Prepared{p, jobs}, err
+}
 
+// Publish makes the prepared zones what is served, at once. Where replace returns another zone for one of them, made
+// from the same file, that one is: verdicts may have changed since Prepare. A zone that was changed since Prepare is
+// published in any case: the caller knows better.
+func (pr *Prepared) Publish(replace func(Update) (zone *zones.Zone, content string)) (Result, error) {
+	p := pr.p
+	if len(pr.jobs) == 0 {
+		return Result{}, nil
+	}
+	for i := range pr.jobs {
+		pr.jobs[i].replace(replace)
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.stopped {
 		return Result{}, ErrStopped
 	}
 	var res Result
-	var swap []*zones.Zone
-	for i := range jobs {
-		j := &jobs[i]
-		if j.z.served != j.seen { // changes were published meanwhile
-			j.seen, j.differs = j.z.served, differs(j.z.served, j.Zone)
+	var errs []error
+	swap := make([]*zones.Zone, 0, len(pr.jobs))
+	for i := range pr.jobs {
+		j := &pr.jobs[i]
+		if now := j.z.served != nil; now != j.served || now && j.z.generation != j.generation {
+			j.differs = true
 		}
 		if w, ok := j.warning(); ok {
 			res.Warnings = append(res.Warnings, w)
 		}
 		j.z.fileSerial, j.z.fileVersion = j.FileSerial, j.FileVersion
 		if !j.differs {
+			j.z.content = j.Content
 			res.Unchanged++
 			continue
 		}
-		if jobErr := p.publishLocked(j); jobErr != nil {
-			err = errors.Join(err, jobErr)
+		if err := p.publishLocked(j); err != nil {
+			errs = append(errs, err)
 			continue
 		}
 		swap = append(swap, j.z.served)
 		res.Published = append(res.Published, j.z.version())
 	}
 	p.swapLocked(swap...)
-	return res, err
+	return res, errors.Join(errs...)
 }
 
-// accept picks the updates that can be published.
-func (p *Publisher) accept(updates []Update) ([]job, error) {
+// replace puts another zone into the job.
+func (j *job) replace(by func(Update) (*zones.Zone, string)) {
+	if by == nil {
+		return
+	}
+	if z, content := by(j.Update); z != nil && z != j.Zone {
+		j.Zone, j.Content, j.differs, j.same = z, content, true, false
+	}
+}
+
+// accept picks the updates that can be published; seen is what is served of their zones.
+func (p *Publisher) accept(updates []Update) (jobs []job, seen []*zones.Zone, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch {
 	case !p.restored:
-		return nil, ErrNotRestored
+		return nil, nil, ErrNotRestored
 	case p.stopped:
-		return nil, ErrStopped
+		return nil, nil, ErrStopped
 	}
 	var errs []error
-	jobs := make([]job, 0, len(updates))
-	at := make(map[zones.Name]int, len(updates))
+	jobs, seen = make([]job, 0, len(updates)), make([]*zones.Zone, 0, len(updates))
+	at := make(map[*state]int, len(updates))
 	for _, u := range updates {
-		if _, ok := soaOf(u.Zone); !ok {
+		if !hasSOA(u.Zone) {
 			errs = append(errs, fmt.Errorf("publish %s: the zone has no SOA record", u.Zone.Origin()))
 			continue
 		}
 		z := p.stateLocked(u.Zone.Origin())
-		j := job{Update: u, z: z, seen: z.served, of: z.journaled.generation}
-		if i, ok := at[z.origin]; ok {
+		j := job{Update: u, z: z, served: z.served != nil, generation: z.generation}
+		if z.journaled.known && z.served == nil {
+			j.of = z.journaled.generation
+			j.same = u.Content != "" && u.FileVersion != "" && u.Content == z.content && u.FileVersion == z.fileVersion
+		}
+		if i, ok := at[z]; ok {
 			jobs[i] = j
 			continue
 		}
-		at[z.origin] = len(jobs)
-		jobs = append(jobs, j)
+		at[z] = len(jobs)
+		jobs, seen = append(jobs, j), append(seen, z.served)
 	}
-	return jobs, errors.Join(errs...)
+	return jobs, seen, errors.Join(errs...)
 }
 
-// soaOf returns the SOA of z if it can have a serial.
-func soaOf(z *zones.Zone) (zones.RRset, bool) {
+// hasSOA says whether z has a SOA that can have a serial.
+func hasSOA(z *zones.Zone) bool {
 	soa, ok := z.SOA()
-	return soa, ok && len(soa.Data[0]) >= 20
+	return ok && len(soa.Data[0]) >= 20
 }
 
 // differs says whether old and new differ in more than the serial. old may be nil.
@@ -204,16 +250,17 @@ func (p *Publisher) stuckLocked() bool {
 	return h.err != nil || !h.since.IsZero() && p.opts.Now().Sub(h.since) > p.opts.ReserveWait
 }
 
-// askLocked asks for a reservation for j if it must come before j is published.
+// askLocked asks for a reservation for j if it must come before j is published. Of a zone that the store does not know,
+// nobody has seen a serial that counts: its first one waits for nothing.
 func (p *Publisher) askLocked(j *job) bool {
-	if !j.differs {
+	if !j.differs || !j.z.known {
 		return false
 	}
 	serial := p.serialFor(j)
-	if j.z.holds && left(serial, j.z.reserved) > 0 {
+	if p.within(j.z, serial) {
 		return false
 	}
-	if j.z.holds && serial == succ(j.z.serial) {
+	if p.block > 0 && serial == succ(j.z.serial) {
 		return false // the block is used up and is being extended: content does not wait for that
 	}
 	p.reserveLocked(j.z, serial)
@@ -253,13 +300,12 @@ func (z *state) holdsContent(j *job) bool {
 	return j.same && z.journaled.known && z.journaled.generation == j.of
 }
 
-// reserveLocked has the writer reserve a block of serials after serial, unless as much is under way.
+// reserveLocked has the writer reserve serial, and a block after it, unless as much is under way.
 func (p *Publisher) reserveLocked(z *state, serial uint32) {
-	upTo := serial + p.opts.Block
-	if _, asks := p.asking[z]; asks && newer(z.want, upTo) {
+	if _, asks := p.asking[z]; asks && newer(z.want, serial) {
 		return
 	}
-	z.want = upTo
+	z.want = serial
 	p.asking[z] = struct{}{}
 	poke(p.wake)
 }
@@ -287,11 +333,11 @@ func (p *Publisher) publishLocked(j *job) error {
 			return fmt.Errorf("publish %s: %w", z.origin, err)
 		}
 	}
+	z.content = j.Content
 	if again {
 		z.served, z.serial, z.generation, z.since = served, serial, z.journaled.generation, z.journaled.since
 		z.reasons, z.unreserved = slices.Clone(j.Reasons), false
 		z.journaled.zone, z.journaled.reasons = served, z.reasons
-		p.extendLocked(z)
 		return nil
 	}
 	if z.holdsContent(j) && z.journaled.zone == nil {
@@ -304,15 +350,14 @@ func (p *Publisher) publishLocked(j *job) error {
 	return nil
 }
 
-// allowed returns the serial that z may have now, at best wanted, and whether it is reserved.
+// allowed returns the serial that z may have now, at best wanted, and whether it is its own.
 func (p *Publisher) allowed(z *state, wanted uint32) (serial uint32, reserved bool) {
-	within := func(s uint32) bool { return z.holds && !newer(s, z.reserved) }
 	switch {
-	case within(wanted):
-		return wanted, true
 	case !z.known:
-		return wanted, false // nothing to go back behind
-	case within(succ(z.serial)):
+		return wanted, true // nothing to go back behind
+	case p.within(z, wanted):
+		return wanted, true
+	case p.within(z, succ(z.serial)):
 		return succ(z.serial), true
 	}
 	return z.serial, false
@@ -321,21 +366,36 @@ func (p *Publisher) allowed(z *state, wanted uint32) (serial uint32, reserved bo
 // servedLocked makes served the newest version of z, to be journaled.
 func (p *Publisher) servedLocked(z *state, served *zones.Zone, serial uint32, reserved bool, why []string) {
 	if !reserved && !z.unreserved {
-		p.opts.Log.Error("serials are used up and the store cannot reserve more: new content is served under the old serial, and not transferred or mirrored",
-			"zone", z.origin, "serial", serial)
+		p.logUnreserved(z, serial)
 	}
+	now := p.opts.Now()
 	z.served, z.serial, z.known, z.unreserved = served, serial, true, !reserved
 	z.generation++
-	z.since, z.reasons = p.opts.Now(), slices.Clone(why)
-	z.pending.add(why...)
+	z.since, z.reasons = now.UnixNano(), slices.Clone(why)
+	if z.waiting == nil {
+		z.waiting = &waiting{since: now}
+	}
+	z.waiting.reasons.add(why...)
 	p.extendLocked(z)
 	p.enqueueLocked(z)
 	p.askCompactLocked(z)
 }
 
-// extendLocked asks for another block when less than half of this one is left.
+// logUnreserved tells that z has new content under an old serial. That is bad news unless the store has simply not come to
+// a zone that it does not know yet.
+func (p *Publisher) logUnreserved(z *state, serial uint32) {
+	if !z.held && p.health.err == nil {
+		p.opts.Log.Info("new content is served under the first serial until the store knows the zone", "zone", z.origin, "serial", serial)
+		return
+	}
+	p.opts.Log.Error("serials are used up and the store cannot reserve more: new content is served under the old serial, and not transferred or mirrored",
+		"zone", z.origin, "serial", serial)
+}
+
+// extendLocked asks for more serials when less than half a block is left. One of a zone that the store does not know yet
+// comes with its first journal entry.
 func (p *Publisher) extendLocked(z *state) {
-	if z.unreserved || !z.holds || left(z.serial, z.reserved) < p.opts.Block/2 {
+	if z.unreserved || z.held && p.block > 0 && left(z.serial, z.limit(p.block)) < p.opts.Block/2 {
 		p.reserveLocked(z, z.serial)
 	}
 }
@@ -343,7 +403,7 @@ func (p *Publisher) extendLocked(z *state) {
 // enqueueLocked has the writer journal z.
 func (p *Publisher) enqueueLocked(z *state) {
 	if !z.queued {
-		z.queued, z.waits = true, p.opts.Now()
+		z.queued = true
 		p.queue = append(p.queue, z)
 	}
 	poke(p.wake)
@@ -383,6 +443,7 @@ func (p *Publisher) PublishChanges(origin zones.Name, changes []zones.Change, wh
 	if err != nil {
 		return Result{}, fmt.Errorf("publish changes of %s: %w", origin, err)
 	}
+	z.content = ""
 	p.servedLocked(z, served, serial, reserved, why)
 	p.swapLocked(served)
 	return Result{Published: []Version{z.version()}}, nil
@@ -445,8 +506,8 @@ func (p *Publisher) Remove(origin zones.Name) bool {
 	if z == nil || z.served == nil {
 		return false
 	}
-	z.served, z.reasons, z.since, z.unreserved = nil, nil, time.Time{}, false
-	z.pending, z.journaled.zone = reasons{}, nil
+	z.served, z.reasons, z.since, z.unreserved = nil, nil, 0, false
+	z.waiting, z.journaled.zone, z.journaled.reasons = nil, nil, nil
 	p.catalog.Store(p.catalog.Load().Without(origin))
 	p.signalLocked()
 	p.tickLocked()

@@ -69,6 +69,7 @@ func TestAdoptLater(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := start(t, newDisk(), Options{})
 		s.publish(t, Update{Zone: zone(org, 10), FileSerial: 10})
+		synctest.Wait()
 		s.publish(t, Update{Zone: zone(org, 100), FileSerial: 100})
 		s.flip(t, org, change(org, "www", "1234"))
 		if got := s.serial(org); got != 100 {
@@ -179,6 +180,7 @@ func TestChangesRefused(t *testing.T) {
 			t.Error("something was published")
 		}
 		// A change of the SOA itself keeps the serials in order.
+		synctest.Wait()
 		soa.New, _ = s.Catalog().Zone(orgName).SOA()
 		soa.New.TTL = 77
 		soa.New = withSerial(soa.New, 0)

@@ -26,9 +26,9 @@ func (r *reasons) add(texts ...string) {
 	}
 }
 
-// list returns the reasons; the slice is the caller's.
+// list returns the reasons, which are not to be changed.
 func (r *reasons) list() []string {
-	out := slices.Clone(r.texts)
+	out := slices.Clip(r.texts)
 	if r.more > 0 {
 		out = append(out, fmt.Sprintf("and %d more", r.more))
 	}

@@ -13,6 +13,10 @@ type Store interface {
 	// Heads returns where all zones stand, Head where one does.
 	Heads(ctx context.Context) ([]Head, error)
 	Head(ctx context.Context, origin zones.Name) (Head, bool, error)
+	// Block returns what SetBlock kept last: how far above its newest journaled serial (above Head.Reserved, where nothing
+	// is journaled) each zone may have been served; 0: no further.
+	Block(ctx context.Context) (uint32, error)
+	SetBlock(ctx context.Context, n uint32) error
 	// Reserve sets the highest serial that may be served, for each zone.
 	Reserve(ctx context.Context, upTo map[zones.Name]uint32) error
 	// AppendServed journals versions: all of them or, with an error, as far as is known none. An error that has a

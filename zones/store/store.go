@@ -39,6 +39,11 @@ type Store interface {
 	Heads(ctx context.Context) ([]Head, error)
 	// Head returns where the served versions of one zone stand; false where the store knows nothing of the zone.
 	Head(ctx context.Context, origin zones.Name) (Head, bool, error)
+	// Block returns what SetBlock kept last, 0 where nothing was: how far above its newest journaled serial (above Reserved,
+	// where nothing is journaled) each zone may have been served. It makes one write of what would be one for each zone.
+	Block(ctx context.Context) (uint32, error)
+	// SetBlock keeps a block for all zones; the caller owns serials, as with Reserve.
+	SetBlock(ctx context.Context, n uint32) error
 	// Reserve sets, for every zone named, the highest serial that may be served. The caller owns serials: the store
 	// takes what it says, also where that is lower (a clean stop gives the rest of a block back), except that a
 	// serial older (RFC 1982) than the newest journaled one is refused with ErrChain.
