@@ -58,7 +58,7 @@ func dialPipe(t *testing.T, s *Server) *pipe {
 	}
 	go func() {
 		defer s.tcp.leave(c)
-		c.serve(t.Context())
+		c.serve(t.Context(), nil, nil)
 	}()
 	t.Cleanup(func() { _ = client.Close() })
 	return p
@@ -465,14 +465,26 @@ func TestConnectionThatLeaves(t *testing.T) {
 }
 
 func TestPrefixOf(t *testing.T) {
-	for ip, want := range map[string]string{
-		"192.0.2.77":             "192.0.2.0/24",
-		"::ffff:192.0.2.77":      "192.0.2.0/24",
-		"2001:db8:1:2ff:3:4:5:6": "2001:db8:1:200::/56",
-		"fe80::1%eth0":           "fe80::/56",
+	prefixes := make(map[prefix][]string)
+	for _, group := range [][]string{ // the same within a group, different between them
+		{"192.0.2.77", "192.0.2.0", "::ffff:192.0.2.255"},
+		{"192.0.3.77"},
+		{"2001:db8:1:2ff:3:4:5:6", "2001:db8:1:200::"},
+		{"2001:db8:1:300::"},
+		{"fe80::1%eth0", "fe80::1"},
+		{"c000:200::"}, // begins with the octets of 192.0.2.0
 	} {
-		if got := prefixOf(netip.MustParseAddr(ip)).String(); got != want {
-			t.Errorf("%s: got %s, want %s", ip, got, want)
+		want := prefixOf(netip.MustParseAddr(group[0]))
+		for _, ip := range group {
+			if got := prefixOf(netip.MustParseAddr(ip)); got != want {
+				t.Errorf("%s: got %x, want %x as of %s", ip, got, want, group[0])
+			}
+		}
+		prefixes[want] = append(prefixes[want], group[0])
+	}
+	for p, of := range prefixes {
+		if len(of) > 1 {
+			t.Errorf("%x is one client: %v", p, of)
 		}
 	}
 }

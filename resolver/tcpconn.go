@@ -12,50 +12,48 @@ import (
 )
 
 const (
-	// idleBuffer is what a connection holds while it waits: most queries fit, and ten thousand of them do not hurt.
+	// idleBuffer is what a connection with a goroutine holds while it waits: most queries fit.
 	idleBuffer = 512
 	// pipelineBuffer is how far the buffer of a connection grows for many small queries; a large one gets what it needs.
 	pipelineBuffer = 16 << 10
-	// framed is a message with its length in front (RFC 1035 4.2.2).
-	framed = 2 + maxMessage
 )
 
-// tcpConn is one connection. Reading, answering and writing follow each other on one goroutine.
+// tcpConn is a connection with a goroutine, on which reading, answering and writing follow each other.
 type tcpConn struct {
 	server    *tcpServer
 	conn      net.Conn
 	client    netip.AddrPort
-	prefix    netip.Prefix
+	prefix    prefix
 	counters  *counters
-	idleSince atomic.Int64 // nanoseconds since the epoch; 0 while at work
+	idleSince atomic.Int64 // as tcpServer.since; 0 while at work
 	draining  atomic.Bool
 }
 
-// tcpWorker is what a connection borrows while there is something to answer.
-type tcpWorker struct {
-	worker *Worker
-	out    []byte // answers that wait to be written together
-	room   [2 * framed]byte
-}
-
-func newTCPWorker(p Policy) *tcpWorker {
-	return &tcpWorker{worker: NewWorker(p)}
-}
-
-// serve answers until the client is done, is too slow, or the server drains.
-func (c *tcpConn) serve(ctx context.Context) {
-	buf := make([]byte, idleBuffer)
+// serve answers until the client is done, is too slow, or the server drains. due are answers to be written first, had is
+// what was read already and is not answered.
+func (c *tcpConn) serve(ctx context.Context, due, had []byte) {
+	if len(due) > 0 && !c.write(due) {
+		return
+	}
+	buf := make([]byte, max(idleBuffer, len(had)))
 	have := 0
-	c.idleSince.Store(c.server.server.now().UnixNano())
-	c.allow(c.server.opts.Idle)
+	if n := copy(buf, had); n > 0 {
+		used, ok := c.answerAll(ctx, buf[:n])
+		if !ok {
+			return
+		}
+		have = copy(buf, buf[used:n])
+	}
+	c.await(have, true)
 	for {
+		buf = grow(buf, have)
 		n, err := c.conn.Read(buf[have:])
 		started := have == 0 && n > 0
 		have += n
 		if n > 0 {
 			c.idleSince.Store(0)
-			used, goOn := c.answerAll(ctx, buf[:have])
-			if !goOn {
+			used, ok := c.answerAll(ctx, buf[:have])
+			if !ok {
 				return
 			}
 			started = started || used > 0
@@ -67,18 +65,22 @@ func (c *tcpConn) serve(ctx context.Context) {
 			}
 			return
 		}
-		switch {
-		case have == 0:
-			c.idleSince.Store(c.server.server.now().UnixNano())
-			c.allow(c.server.opts.Idle)
-			if len(buf) > idleBuffer && n < idleBuffer {
-				buf = make([]byte, idleBuffer)
-			}
-		case started:
-			// The rest of this message is due by then, however many octets come in between.
-			c.allow(c.server.opts.Message)
+		c.await(have, started)
+		if have == 0 && len(buf) > idleBuffer && n < idleBuffer {
+			buf = make([]byte, idleBuffer)
 		}
-		buf = grow(buf, have)
+	}
+}
+
+// await sets until when more may come: the next message, or the rest of one of which some octets are there.
+func (c *tcpConn) await(have int, started bool) {
+	switch {
+	case have == 0:
+		c.idleSince.Store(c.server.since())
+		c.allow(c.server.opts.Idle)
+	case started:
+		// The rest of this message is due by then, however many octets come in between.
+		c.allow(c.server.opts.Message)
 	}
 }
 
@@ -107,57 +109,31 @@ func (c *tcpConn) wake() {
 	_ = c.conn.SetReadDeadline(time.Unix(1, 0))
 }
 
-// answerAll answers every complete message in buf, with as few writes as there can be, and returns how
-// many octets they were. False: the connection is of no more use.
-func (c *tcpConn) answerAll(ctx context.Context, buf []byte) (used int, goOn bool) {
-	if len(buf) < 2 || len(buf) < 2+int(binary.BigEndian.Uint16(buf)) {
+// answerAll answers every complete message in buf and returns how many octets they were. False: the connection is of no
+// more use.
+func (c *tcpConn) answerAll(ctx context.Context, buf []byte) (used int, ok bool) {
+	if _, ok := message(buf); !ok {
 		return 0, true
 	}
 	w := c.server.borrowed.Get().(*tcpWorker)
 	defer c.server.borrowed.Put(w)
 	w.out = w.room[:0]
-	for {
-		rest := buf[used:]
-		if len(rest) < 2 {
-			break
-		}
-		n := int(binary.BigEndian.Uint16(rest))
-		if len(rest) < 2+n {
-			break
-		}
-		used += 2 + n
-		if len(w.room)-len(w.out) < framed && !c.flush(w) {
-			return used, false
-		}
-		if !c.answer(ctx, w, rest[2:2+n]) {
-			c.flush(w)
-			return used, false
-		}
-	}
-	return used, c.flush(w)
+	used, v := w.answerAll(ctx, c.server.server, c, c.counters, buf)
+	return used, v == goOn
 }
 
-// answer adds the answer to one message to w.out. False: whoever sends this does not speak DNS, or a write failed.
-func (c *tcpConn) answer(ctx context.Context, w *tcpWorker, query []byte) (goOn bool) {
-	s := c.server.server
-	at := len(w.out)
-	answer, outcome := s.answer(w.worker, query, TCP, w.room[at+2:at+framed], c.counters)
-	if outcome.Rare && s.opts.Rare != nil {
-		refusal := append([]byte(nil), answer...)
-		q := Request{Msg: query, Via: TCP, Client: c.client}
-		if s.callRare(ctx, q, func(msg []byte) error { return c.send(w, msg) }, c.counters) {
-			return true
-		}
-		c.counters.countMessage(refusal)
-		return c.send(w, refusal) == nil
+// rare lets Options.Rare answer, for as long as it takes.
+func (c *tcpConn) rare(ctx context.Context, w *tcpWorker, query, refusal []byte) sequel {
+	refusal = append([]byte(nil), refusal...)
+	q := Request{Msg: query, Via: TCP, Client: c.client}
+	if c.server.server.callRare(ctx, q, func(msg []byte) error { return c.send(w, msg) }, c.counters) {
+		return goOn
 	}
-	c.counters.count(answer, outcome)
-	if answer == nil {
-		return false
+	c.counters.countMessage(refusal)
+	if c.send(w, refusal) != nil {
+		return hangUp
 	}
-	w.out = w.room[:at+2+len(answer)]
-	binary.BigEndian.PutUint16(w.out[at:], uint16(len(answer)))
-	return true
+	return goOn
 }
 
 // errMessageSize is returned to Rare for a message that no length field can hold.
@@ -168,7 +144,7 @@ func (c *tcpConn) send(w *tcpWorker, msg []byte) error {
 	if len(msg) > maxMessage {
 		return errMessageSize
 	}
-	if len(w.room)-len(w.out) < 2+len(msg) && !c.flush(w) {
+	if len(w.room)-len(w.out) < 2+len(msg) && c.flush(w) != goOn {
 		return net.ErrClosed
 	}
 	w.out = binary.BigEndian.AppendUint16(w.out, uint16(len(msg)))
@@ -176,20 +152,29 @@ func (c *tcpConn) send(w *tcpWorker, msg []byte) error {
 	return nil
 }
 
-// flush writes what waits. False: the client does not take it.
-func (c *tcpConn) flush(w *tcpWorker) (ok bool) {
+// flush writes what waits, for as long as the client may take.
+func (c *tcpConn) flush(w *tcpWorker) sequel {
 	if len(w.out) == 0 {
+		return goOn
+	}
+	ok := c.write(w.out)
+	w.out = w.room[:0]
+	if !ok {
+		return hangUp
+	}
+	return goOn
+}
+
+// write writes answers. False: the client does not take them.
+func (c *tcpConn) write(answers []byte) (ok bool) {
+	_ = c.conn.SetWriteDeadline(c.server.server.now().Add(c.server.opts.Write)) // fails on a closed connection alone
+	_, err := c.conn.Write(answers)
+	if err == nil {
 		return true
 	}
-	_ = c.conn.SetWriteDeadline(c.server.server.now().Add(c.server.opts.Write)) // fails on a closed connection alone
-	_, err := c.conn.Write(w.out)
-	w.out = w.room[:0]
-	if err != nil {
-		c.counters.unsent.Add(1)
-		if errors.Is(err, os.ErrDeadlineExceeded) {
-			c.server.timedOut.Add(1)
-		}
-		return false
+	c.counters.unsent.Add(1)
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		c.server.timedOut.Add(1)
 	}
-	return true
+	return false
 }
