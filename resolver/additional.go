@@ -22,7 +22,7 @@ type addedNode struct {
 func (w *Worker) additional() (count uint16) {
 	r := &w.res
 	if r.referral {
-		return w.glue(&r.authority[0])
+		return w.glue(&r.authority[r.cut])
 	}
 	if r.answers == 0 || r.answer[r.answers-1].every {
 		return 0
@@ -158,20 +158,32 @@ func (w *Worker) putAddresses(z *zones.Zone, node zones.Node, name []byte, ptr u
 		case !ok || set.Type > dns.TypeAAAA:
 			return count, fits
 		case set.Type != dns.TypeA && set.Type != dns.TypeAAAA:
-		case w.putAddress(&set, name, ptr):
-			count += uint16(set.Count)
-		default:
+			continue
+		}
+		if n := w.putAddress(&set, name, ptr); n > 0 {
+			count += n
+		} else {
 			fits = false
 		}
 	}
 }
 
-// putAddress writes one set of addresses.
-func (w *Worker) putAddress(set *zones.Set, name []byte, ptr uint16) (fits bool) {
+// putAddress writes one set of addresses, with its signatures where they are wanted and there is room (RFC 4035 3.1.1),
+// and returns the number of records; 0 where it does not fit.
+func (w *Worker) putAddress(set *zones.Set, name []byte, ptr uint16) (count uint16) {
 	if ptr != 0 {
-		return w.enc.copySet(set, ptr)
+		name = nil
 	}
-	return w.enc.put(&rrset{Set: *set, owner: name})
+	if set.Signatures != 0 {
+		if w.req.do && w.enc.put(&rrset{Set: *set, ptr: ptr, owner: name}) {
+			return uint16(set.Count) + set.Signatures
+		}
+		set.Signatures = 0
+	}
+	if ptr != 0 && w.enc.copySet(set.Wire, ptr) || ptr == 0 && w.enc.put(&rrset{Set: *set, owner: name}) {
+		return uint16(set.Count)
+	}
+	return 0
 }
 
 // putExtra writes one set with name as its owner, at ptr if that is not 0.
@@ -180,10 +192,16 @@ func (w *Worker) putExtra(z *zones.Zone, node zones.Node, typ uint16, name []byt
 	if !ok {
 		return 0, true
 	}
+	if ptr != 0 {
+		name = nil
+	}
+	if !w.req.do {
+		set.Signatures = 0
+	}
 	if !w.enc.put(&rrset{Set: set, ptr: ptr, owner: name}) {
 		return 0, false
 	}
-	return uint16(set.Count), true
+	return uint16(set.Count) + set.Signatures, true
 }
 
 // targetPtr returns a pointer to the target of record i of the set written last; 0 where its name has to be looked for.

@@ -122,12 +122,15 @@ func (w *Worker) decide(cat *zones.Catalog) {
 		if !f.Exact {
 			// 3c. RFC 4592 3.3.1: the source of synthesis is the wildcard below the closest encloser, or none.
 			if node = z.Wildcard(f.Node); node == zones.NoNode {
-				w.deny(z, dns.RcodeNameError)
+				w.deny(z, &f, node, dns.RcodeNameError)
 				return
+			}
+			if w.req.do && z.Denial() != zones.Unsigned {
+				w.proveNoCloser(z, &f)
 			}
 		}
 		// 3a.
-		if !w.match(z, node) {
+		if !w.match(z, &f, node) {
 			return
 		}
 	}
@@ -153,10 +156,10 @@ func (w *Worker) parentSide(f *zones.Found) bool {
 }
 
 // match answers from the records of node, which may be a wildcard's. True: a CNAME leads on to w.current.
-func (w *Worker) match(z *zones.Zone, node zones.Node) (more bool) {
+func (w *Worker) match(z *zones.Zone, f *zones.Found, node zones.Node) (more bool) {
 	qtype := w.req.qtype
-	if qtype == dns.TypeANY {
-		w.any(z, node)
+	if qtype == dns.TypeANY || qtype == dns.TypeRRSIG {
+		w.any(z, f, node)
 		return false
 	}
 	if set, ok := z.Set(node, qtype); ok {
@@ -165,18 +168,22 @@ func (w *Worker) match(z *zones.Zone, node zones.Node) (more bool) {
 	}
 	set, ok := z.Set(node, dns.TypeCNAME)
 	if !ok {
-		w.deny(z, dns.RcodeSuccess)
+		w.deny(z, f, node, dns.RcodeSuccess)
 		return false
 	}
 	w.answerWith(z, node, set, 0)
 	return w.follow(set.Wire[recordLen:])
 }
 
-// any answers QTYPE ANY (RFC 8482 4.1): over UDP one RRset will do, so that nobody gains by reflecting it.
-func (w *Worker) any(z *zones.Zone, node zones.Node) {
+// any answers QTYPE ANY (RFC 8482 4.1) and QTYPE RRSIG (7): over UDP one RRset will do, so that nobody gains by
+// reflecting it.
+func (w *Worker) any(z *zones.Zone, f *zones.Found, node zones.Node) {
 	set, ok := z.Sets(node, 0)
+	if w.req.qtype == dns.TypeRRSIG {
+		set, ok = z.Signatures(node, 0)
+	}
 	if !ok {
-		w.deny(z, dns.RcodeSuccess)
+		w.deny(z, f, node, dns.RcodeSuccess)
 		return
 	}
 	w.answerWith(z, node, set, 0).every = w.via != UDP
@@ -242,8 +249,8 @@ func (w *Worker) synthesise(typ, class uint16, ttl uint32, data ...[]byte) zones
 	return zones.Set{Type: typ, Count: 1, TTL: ttl, Wire: b[start:]}
 }
 
-// deny answers that there is no such name or, with RcodeSuccess, no such type (RFC 2308 2).
-func (w *Worker) deny(z *zones.Zone, rcode int) {
+// deny answers that there is no such name or, with RcodeSuccess, no such type (RFC 2308 2) at node.
+func (w *Worker) deny(z *zones.Zone, f *zones.Found, node zones.Node, rcode int) {
 	soa, ok := z.NegativeSOA()
 	if !ok {
 		// Nothing can be denied in the name of a zone without SOA. Loading refuses them; this is for those who did not ask it.
@@ -252,6 +259,9 @@ func (w *Worker) deny(z *zones.Zone, rcode int) {
 	}
 	w.res.Rcode = rcode
 	w.authorityWith(z, zones.NoNode, soa, len(w.current)-len(z.Origin().Wire()))
+	if w.req.do && z.Denial() != zones.Unsigned {
+		w.proveAbsence(z, f, node)
+	}
 }
 
 // refer sends the resolver down to the servers of the cut (RFC 1034 4.3.2 step 3b).
@@ -263,7 +273,11 @@ func (w *Worker) refer(z *zones.Zone, f *zones.Found, step int) {
 	// AA speaks for the first owner in the answer section (RFC 1035 4.1.1), which is ours behind a CNAME.
 	w.res.Authoritative = step > 0
 	w.res.referral, w.res.prepared = true, prepared
+	w.res.cut = w.res.authorities
 	w.authorityWith(z, f.Cover, ns, w.key.Offset(f.CoverLabels))
+	if w.req.do && z.Denial() != zones.Unsigned {
+		w.proveDelegation(z, f)
+	}
 }
 
 // answerWith puts set into the answer section; its owner is the current name less the first off octets.
@@ -284,6 +298,9 @@ func (w *Worker) authorityWith(z *zones.Zone, node zones.Node, set zones.Set, of
 // fill fills in s, which is clear.
 func (w *Worker) fill(s *rrset, z *zones.Zone, node zones.Node, set zones.Set, off int) {
 	s.Set, s.zone, s.node = set, z, node
+	if !w.req.do {
+		s.Signatures = 0
+	}
 	if w.first {
 		s.ptr = questionPtr + uint16(off)
 	} else {

@@ -19,6 +19,7 @@ import (
 //	www.example. A +tcp +edns
 //	  NOERROR aa                        code and flags
 //	  an www.example. 300 A 192.0.2.1   answer, ns: authority, ar: additional
+//	  an www.example. 300 RRSIG A 2     a signature: what it covers, how many labels that was signed with
 //	  opt 1232                          EDNS: size, "do", "ede=20" …
 
 // asked is one case.
@@ -254,6 +255,9 @@ func render(m *dns.Msg) string {
 			f := strings.Fields(rr.String())
 			if rr.Header().Class == dns.ClassINET && rr.Header().Rrtype != dns.TypeTSIG {
 				f = append(f[:2], f[3:]...)
+			}
+			if sig, ok := rr.(*dns.RRSIG); ok {
+				f = append(f[:4], fmt.Sprint(sig.Labels)) // the rest is for those who validate
 			}
 			b.WriteString(s.name + " " + strings.Join(f, " ") + "\n")
 		}

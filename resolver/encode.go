@@ -44,7 +44,7 @@ func (w *Worker) encode(query, out []byte) []byte {
 		e.question = q.end - 4 - headerLen
 	}
 	var counts [3]uint16
-	if servers, glue, ok := e.prepared(r); ok {
+	if servers, glue, ok := e.prepared(r, q.do); ok {
 		counts[1], counts[2] = servers, glue
 	} else {
 		counts[0] = e.section(r.answer[:r.answers])
@@ -86,12 +86,39 @@ func (e *encoder) begin(msg, head []byte) {
 
 // prepared writes a referral that was prepared, and is the whole answer, where it fits. Where it does not, and behind a
 // CNAME, the sections are put together one by one: that finds more to point at, and what may be left out.
-func (e *encoder) prepared(r *Response) (servers, glue uint16, ok bool) {
+func (e *encoder) prepared(r *Response, do bool) (servers, glue uint16, ok bool) {
 	if !r.referral || r.answers > 0 || r.authority[0].ptr == 0 {
 		return 0, 0, false
 	}
-	e.n, servers, glue, ok = r.prepared.Put(e.msg, e.n, int(r.authority[0].ptr&^pointer))
-	return servers, glue, ok
+	owner := int(r.authority[0].ptr &^ pointer)
+	if r.authorities == 1 {
+		e.n, servers, glue, ok = r.prepared.Put(e.msg, e.n, owner)
+		return servers, glue, ok
+	}
+	secure := r.authority[1:r.authorities]
+	room := 0
+	for i := range secure {
+		room += len(secure[i].owner) + len(secure[i].Signed())
+	}
+	start := e.n
+	middle, end, servers, glue, ok := r.prepared.Split(e.msg, start, owner, room)
+	if !ok {
+		return 0, 0, false
+	}
+	e.n = middle
+	for i := range secure {
+		if s := &secure[i]; !e.put(s) {
+			break
+		} else {
+			servers += uint16(s.Count) + s.Signatures
+		}
+	}
+	if e.n != middle+room {
+		e.n = start // it was not as long as it looked
+		return 0, 0, false
+	}
+	e.n = end
+	return servers, glue, true
 }
 
 // section writes RRsets that the answer needs. The first that does not fit ends the message (RFC 2181 9).
@@ -109,47 +136,55 @@ func (e *encoder) section(sets []rrset) (count uint16) {
 			e.truncated = true
 			break
 		}
-		count += uint16(s.Count)
+		count += uint16(s.Count) + s.Signatures
 	}
 	return count
 }
 
-// every writes all RRsets of a node.
+// every writes all RRsets of a node, or all its signatures.
 func (e *encoder) every(s *rrset) (count uint16) {
 	one := *s
 	for i := 0; ; i++ {
 		var ok bool
-		if one.Set, ok = s.zone.Sets(s.node, i); !ok {
+		if s.Type == dns.TypeRRSIG {
+			one.Set, ok = s.zone.Signatures(s.node, i)
+		} else {
+			one.Set, ok = s.zone.Sets(s.node, i)
+		}
+		if !ok {
 			return count
 		}
 		if !e.put(&one) {
 			e.truncated = true
 			return count
 		}
-		count += uint16(one.Count)
+		count += uint16(one.Count) + one.Signatures
 	}
 }
 
-// put writes one RRset, or nothing of it where it does not fit.
+// put writes one RRset with its signatures, or nothing of it where it does not fit.
 func (e *encoder) put(s *rrset) (fits bool) {
 	layout := layoutOf(s.Type)
 	ptr := s.ptr
+	if s.Signatures != 0 || ptr != 0 && len(s.owner) > 0 {
+		return e.putSigned(s, layout)
+	}
 	if ptr == 0 {
 		ptr = e.pointerTo(s.owner)
 	}
 	if layout.kind == opaque && ptr != 0 {
-		return e.copySet(&s.Set, ptr)
+		return e.copySet(s.Wire, ptr)
 	}
 	return e.putRecords(s, ptr, layout)
 }
 
-// copySet writes a set whose data hold no names: it goes out as it lies in the zone, with its owner's pointer patched.
-func (e *encoder) copySet(s *zones.Set, ptr uint16) (fits bool) {
+// copySet writes records whose data hold no names: they go out as they lie in the zone, with their owner's pointer patched.
+func (e *encoder) copySet(wire []byte, ptr uint16) (fits bool) {
 	start := e.n
-	if len(e.msg)-start < len(s.Wire) {
+	if len(e.msg)-start < len(wire) {
 		return false
 	}
-	e.n += copy(e.msg[start:], s.Wire)
+	e.n += copy(e.msg[start:], wire)
 	if ptr == questionPtr {
 		return true
 	}

@@ -5,14 +5,17 @@ import "github.com/mangrove-dns/mangrove/zones"
 // maxSteps bounds how many CNAME and DNAME records one question may lead through.
 const maxSteps = 16
 
+// maxAuthority is for a proof with each step that a wildcard answered, then a SOA and three NSEC3 records.
+const maxAuthority = maxSteps + 4
+
 // rrset is one RRset of a response with the owner to put before it.
 type rrset struct {
 	zones.Set
 	zone  *zones.Zone
 	node  zones.Node
-	every bool   // all RRsets of node (QTYPE ANY); Set is unused
+	every bool   // all RRsets of node (QTYPE ANY) or, with the type RRSIG, all signatures; Set is unused otherwise
 	ptr   uint16 // the owner as a compression pointer into the question; 0: see owner
-	owner []byte // the owner in wire form, in the zone or in the worker's scratch
+	owner []byte // the owner in wire form, in the zone or in the worker's scratch; with a ptr the labels before that
 }
 
 // Response is what was decided about a question: a plain value that refers to RRsets of the zones it came from.
@@ -25,9 +28,11 @@ type Response struct {
 	answers     int
 	authorities int
 	answer      [2*maxSteps + 1]rrset
-	authority   [1]rrset
-	referral    bool           // the authority section holds the NS set of a cut whose glue is due
-	prepared    zones.Referral // and this is both as one piece, where there is one
+	authority   [maxAuthority]rrset
+	owners      [maxAuthority][maxName]byte // names that proofs have, where the question does not hold most of them
+	referral    bool                        // the authority section holds the NS set of a cut whose glue is due
+	cut         int                         // which one it is
+	prepared    zones.Referral              // and this is both as one piece, where there is one
 }
 
 // clear forgets everything, so that an idle worker keeps no zone alive.
@@ -35,7 +40,7 @@ func (r *Response) clear() {
 	clear(r.answer[:r.answers])
 	clear(r.authority[:r.authorities])
 	r.Rcode, r.Extended, r.Authoritative, r.referral, r.prepared = 0, 0, false, false, zones.Referral{}
-	r.answers, r.authorities = 0, 0
+	r.answers, r.authorities, r.cut = 0, 0, 0
 }
 
 // has says whether the RRset of typ at node of zone is in the answer section.

@@ -19,7 +19,13 @@ func (b *Builder) Zone() *Zone {
 	z.apex = Node(z.first)
 	b.measure()
 	z.end, z.depth = b.layOut(order, z.first)
-	z.base = make([]byte, int(z.end)<<2)
+	size := int(z.end) << 2
+	var proofs *chainBuilder
+	if z.denial = b.denial(); z.denial != Unsigned {
+		proofs = b.chain(order)
+		size += proofs.size(size)
+	}
+	z.base = make([]byte, size)
 	hugePages(z.base)
 	for i := 1; i <= marks; i++ {
 		at := int(z.buckets)*bucketSize + 4*(i-1)
@@ -29,6 +35,9 @@ func (b *Builder) Zone() *Zone {
 	for id := range uint32(b.names.n) {
 		b.write(z.base, id)
 		insert(z.base, int(z.buckets), b.names.at(id).hash, b.names.at(id).place)
+	}
+	if proofs != nil {
+		proofs.write(z.base, int(z.end)<<2)
 	}
 	z.neg = negativeSOA(z.node(z.apex))
 	*b = Builder{}
@@ -43,9 +52,20 @@ func (b *Builder) measure() {
 		if n.flags&flagWild != 0 {
 			size += 4
 		}
+		var sigs signatures
+		if b.signed {
+			b.attach(n)
+			sigs = b.signaturesOf(n)
+		}
 		for s := n.set; s != 0; s = b.sets.at(s).next {
+			if b.sets.at(s).count == 0 {
+				continue // signatures that all lie elsewhere
+			}
 			size += setHead + b.bodySize(id, s)
 			n.flags |= typeFlags(b.sets.at(s).typ, n.depth)
+			if count, octets := sigs.size(b.sets.at(s).typ); count > 0 {
+				size += sigHead + octets
+			}
 		}
 		n.place = uint32(align(size) >> 2)
 	}
@@ -130,7 +150,13 @@ func (b *Builder) write(arena []byte, id uint32) {
 	out := arena[from:from:len(arena)]
 	count, end := 0, nodeHead+int(n.length)
 	for s := n.set; s != 0; s = b.sets.at(s).next {
-		count++
+		if b.sets.at(s).count > 0 {
+			count++
+		}
+	}
+	var sigs signatures
+	if b.signed {
+		sigs = b.signaturesOf(n)
 	}
 	out = appendHead(out, n.flags, n.cover, count, b.rel(id))
 	if n.flags&flagWild != 0 {
@@ -140,29 +166,46 @@ func (b *Builder) write(arena []byte, id uint32) {
 		end += 4
 	}
 	end += count * setHead
+	cursor := sigs
 	for at := n.set; at != 0; at = b.sets.at(at).next {
 		s := b.sets.at(at)
+		if s.count == 0 {
+			continue
+		}
 		end += int(s.size&^targetsFlag) + recordHead*int(s.count)
 		flags := byte(0)
-		if s.size&targetsFlag != 0 {
-			flags, end = setTargets, end+4*int(s.count)
+		if count, octets := cursor.size(s.typ); count > 0 {
+			flags, end = setSigned, end+sigHead+octets
 		}
-		if s.referral != 0 {
-			flags, end = setTargets|setReferral, end+b.referralSize(s)
+		if s.size&targetsFlag != 0 {
+			flags, end = flags|setTargets, end+4*int(s.count)
+		}
+		if s.hasReferral() {
+			flags, end = flags|setReferral, end+b.referralSize(s)
 		}
 		out = appendSetHead(out, s.typ, s.count, end, flags)
 	}
 	for at := n.set; at != 0; at = b.sets.at(at).next {
-		out = b.appendBody(out, b.sets.at(at))
+		out = b.appendBody(out, b.sets.at(at), &sigs)
 	}
 }
 
-// appendBody appends the records of an RRset, and the places of their targets.
-func (b *Builder) appendBody(out []byte, s *builtSet) []byte {
+// appendBody appends the records of an RRset, their signatures, and the places of their targets.
+func (b *Builder) appendBody(out []byte, s *builtSet, sigs *signatures) []byte {
+	cursor := *sigs
+	if count, octets := cursor.size(s.typ); count > 0 {
+		out = binary.LittleEndian.AppendUint32(out, signatureHead(count, octets))
+	}
 	for i, at := uint16(0), s.first; i < s.count; i++ {
-		r := b.record(at)
-		out = appendRecord(out, s.typ, s.ttl, r[recordLink:])
+		r, ttl := b.record(at), s.ttl
+		if s.typ == dns.TypeRRSIG {
+			ttl = loneTTL(r[recordLink:])
+		}
+		out = appendRecord(out, s.typ, ttl, r[recordLink:])
 		at = binary.LittleEndian.Uint32(r)
+	}
+	for rdata, ok := sigs.next(s.typ); ok; rdata, ok = sigs.next(s.typ) {
+		out = appendRecord(out, dns.TypeRRSIG, s.ttl, rdata)
 	}
 	if s.size&targetsFlag == 0 {
 		return out
@@ -172,16 +215,18 @@ func (b *Builder) appendBody(out []byte, s *builtSet) []byte {
 		out = binary.LittleEndian.AppendUint32(out, b.target(targetName(s.typ, r[recordLink:])))
 		at = binary.LittleEndian.Uint32(r)
 	}
-	if s.referral != 0 {
+	if s.hasReferral() {
 		out = append(out, b.record(s.referral)[recordLink:]...)
 		out = binary.LittleEndian.AppendUint16(out, uint16(b.referralSize(s)))
 	}
 	return out
 }
 
+func (s *builtSet) hasReferral() bool { return s.referral != 0 && s.typ == dns.TypeNS }
+
 // referralSize returns how many octets the referral behind the targets of s takes, its length included.
 func (b *Builder) referralSize(s *builtSet) int {
-	if s.referral == 0 {
+	if !s.hasReferral() {
 		return 0
 	}
 	return len(b.record(s.referral)) - recordLink + 2

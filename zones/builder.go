@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+
+	"github.com/miekg/dns"
 )
 
 // ErrTooLarge is wrapped by errors about data that a zone cannot hold: RDATA above 65,535 octets, more than 65,535
@@ -22,6 +24,8 @@ type Builder struct {
 	key    Key
 	last   int // number of the name that key is set to; -1 for none
 	writer referralWriter
+	signer signer
+	signed bool // there are signatures
 
 	names   parts[builtName] // the first is the apex; ancestors come before descendants
 	table   []uint64         // upper half of the hash, number of the name + 1; open addressing, at most 3/4 full
@@ -50,7 +54,7 @@ type builtSet struct {
 	first, last uint32 // records in the log
 	ttl         uint32
 	size        uint32 // octets of RDATA
-	referral    uint32 // in the log; 0 for none
+	referral    uint32 // in the log; 0 for none; of signatures, the first that lies behind what it covers (attach)
 	typ, count  uint16
 }
 
@@ -248,8 +252,9 @@ func (b *Builder) add(typ uint16, ttl uint32, rdata []byte) (added, sameTTL bool
 	}
 	id, used := b.set(typ)
 	s := b.sets.at(id)
+	sameTTL = s.ttl == ttl || typ == dns.TypeRRSIG // theirs are those of what they cover
 	if b.holds(id, rdata) {
-		return false, s.ttl == ttl, nil
+		return false, sameTTL, nil
 	}
 	need := recordExtra + len(rdata)
 	if id == 0 {
@@ -267,7 +272,7 @@ func (b *Builder) add(typ uint16, ttl uint32, rdata []byte) (added, sameTTL bool
 		return false, false, err
 	}
 	if id == 0 {
-		id = b.newSet(typ, ttl)
+		id, sameTTL = b.newSet(typ, ttl), true
 		s = b.sets.at(id)
 	}
 	at := b.put(recordLink + len(rdata))
@@ -286,7 +291,7 @@ func (b *Builder) add(typ uint16, ttl uint32, rdata []byte) (added, sameTTL bool
 	b.records++
 	b.size += int64(need)
 	b.remember(id, rdata)
-	return true, s.ttl == ttl, nil
+	return true, sameTTL, nil
 }
 
 // set returns the number of the last name's RRset of a type, 0 where it has none yet, and how many octets
@@ -309,6 +314,7 @@ func (b *Builder) newSet(typ uint16, ttl uint32) uint32 {
 	for *link != 0 && b.sets.at(*link).typ < typ {
 		link = &b.sets.at(*link).next
 	}
+	b.signed = b.signed || typ == dns.TypeRRSIG
 	s := builtSet{next: *link, ttl: ttl, typ: typ}
 	*link = uint32(b.sets.n)
 	return b.sets.add(s)

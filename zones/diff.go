@@ -139,6 +139,10 @@ func (z *Zone) nodeOrNil(h uint64, rel []byte) []byte {
 // nodes compares two nodes of one name, RRset by RRset; nil is a name that does not exist. z has the name's origin.
 func (d *differ) nodes(z *Zone, old, new []byte) {
 	a, b := setsOf(old), setsOf(new)
+	if old != nil && nodeSigned(old) || new != nil && nodeSigned(new) {
+		d.signedNodes(z, old, new)
+		return
+	}
 	for i, j := 0, 0; i < a.n || j < b.n; {
 		var s, t set
 		if i < a.n {
@@ -164,6 +168,55 @@ func (d *differ) nodes(z *Zone, old, new []byte) {
 			i, j = i+1, j+1
 		}
 	}
+}
+
+// signedNodes is nodes where there are signatures: they lie with what they cover, and are an RRset of their own here.
+func (d *differ) signedNodes(z *Zone, old, new []byte) {
+	if sameSets(old, new) {
+		return
+	}
+	a, b := collectSets(z, old), collectSets(z, new)
+	for len(a) > 0 || len(b) > 0 {
+		switch {
+		case len(b) == 0 || len(a) > 0 && a[0].Type < b[0].Type:
+			d.removed(a[0])
+			a = a[1:]
+		case len(a) == 0 || b[0].Type < a[0].Type:
+			d.added(b[0])
+			b = b[1:]
+		default:
+			if !a[0].Equal(b[0]) {
+				d.out = append(d.out, Change{Name: a[0].Name, Type: a[0].Type, Old: a[0], New: b[0]})
+			}
+			a, b = a[1:], b[1:]
+		}
+	}
+}
+
+// sameSets says whether two nodes have the same octets of records and signatures.
+func sameSets(old, new []byte) bool {
+	a, b := setsOf(old), setsOf(new)
+	if a.n != b.n {
+		return false
+	}
+	for i := range a.n {
+		s, t := nodeSet(old, a.heads, i), nodeSet(new, b.heads, i)
+		x, y := s.wire(), t.wire()
+		if s.typ != t.typ || len(x) != len(y) || string(x[:cap(x)]) != string(y[:cap(y)]) {
+			return false
+		}
+	}
+	return true
+}
+
+func collectSets(z *Zone, b []byte) (sets []RRset) {
+	if b != nil {
+		yieldSets(b, z.nameOf(b), func(s RRset) bool {
+			sets = append(sets, s)
+			return true
+		})
+	}
+	return sets
 }
 
 type nodeShape struct{ n, heads int }

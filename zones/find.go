@@ -132,16 +132,21 @@ func (z *Zone) Wildcard(n Node) Node {
 
 // Set is one RRset as it goes out. It points into the zone: valid as long as the zone is held, never to be modified.
 type Set struct {
-	Type  uint16
-	Count int
-	TTL   uint32
+	Type       uint16
+	Signatures uint16 // how many RRSIG records cover the set; see Signed
+	TTL        uint32
+	Count      int
 	// Wire is Count records, each: a pointer to offset 12 of the message (0xc00c: the question's name), type,
 	// class IN, TTL, RDLENGTH, RDATA with names uncompressed in the case they were written in.
 	Wire []byte
 }
 
 func (s set) out() Set {
-	return Set{Type: s.typ, Count: int(s.count), TTL: s.ttl(), Wire: s.wire()}
+	out := Set{Type: s.typ, Count: int(s.count), TTL: s.ttl(), Wire: s.wire()}
+	if s.sigs != 0 {
+		out.Signatures = s.signatures()
+	}
+	return out
 }
 
 // Set returns the RRset of a type at node n.
@@ -194,7 +199,7 @@ func (z *Zone) current(n Node) Node {
 }
 
 // NegativeSOA returns the SOA as it goes into negative answers, its TTL the lower of its own and MINIMUM (RFC 2308 3),
-// with the owner as a pointer to offset 12: the caller puts the right owner there.
+// with the owner as a pointer to offset 12: the caller puts the right owner there. Its signatures have the same TTL.
 func (z *Zone) NegativeSOA() (Set, bool) {
 	if len(z.neg) == 0 {
 		return Set{}, false
@@ -202,6 +207,9 @@ func (z *Zone) NegativeSOA() (Set, bool) {
 	s := Set{Type: dns.TypeSOA, TTL: binary.BigEndian.Uint32(z.neg[6:]), Wire: z.neg}
 	for rest := z.neg; len(rest) > 0; s.Count++ {
 		_, rest = firstRecord(rest)
+	}
+	if cap(z.neg) > len(z.neg) {
+		s.Signatures = countRecords(z.neg[len(z.neg):cap(z.neg)])
 	}
 	return s, true
 }

@@ -17,7 +17,9 @@ import (
 //	      for each RRset, by ascending type, 8 octets:
 //	          type 16, records 16, end 24 (from the node's start), flags 8
 //	      for each RRset, its body:
+//	          how many signatures, 8 bits, 255 for more too; their octets, 24, where setSigned
 //	          its records as they go out (Set.Wire)
+//	          the signatures that cover them, as they go out (signature.go), where setSigned
 //	          for each record the place of its target, 32 bits, where setTargets
 //	          the referral (referral.go), where setReferral
 //
@@ -25,6 +27,7 @@ import (
 const (
 	nodeHead = 5
 	setHead  = 8
+	sigHead  = 4
 
 	maxPlace    = 1<<31 - 4                // of a node: the upper half of the numbers is for those of the overlay
 	maxNodeSize = 1<<24 - 16 - maxReferral // an end has 24 bits
@@ -43,6 +46,7 @@ const (
 const (
 	setTargets  = 1 << iota // flag of an RRset: places of targets stand behind the records
 	setReferral             // and a referral behind them; only with setTargets
+	setSigned               // signatures stand behind the records, and how long they are before them
 )
 
 // Targets that are no place.
@@ -86,7 +90,8 @@ type set struct {
 	typ   uint16
 	count uint16
 	flags byte
-	body  []byte // records, then targets, then the referral
+	sigs  uint32 // octets of signatures, 24 bits, and how many there are
+	body  []byte // records, then signatures, then targets, then the referral
 }
 
 // nodeSet returns RRset number i of the node, i < nodeSets(b).
@@ -96,12 +101,17 @@ func nodeSet(b []byte, heads, i int) set {
 	if i > 0 {
 		from = int(binary.LittleEndian.Uint32(b[heads+i*setHead-4:]) & 0xffffff)
 	}
-	return set{
+	s := set{
 		typ:   binary.LittleEndian.Uint16(h),
 		count: binary.LittleEndian.Uint16(h[2:]),
 		flags: byte(tail >> 24),
 		body:  b[from : tail&0xffffff],
 	}
+	if s.flags&setSigned != 0 {
+		s.sigs = binary.LittleEndian.Uint32(s.body)
+		s.body = s.body[sigHead:]
+	}
+	return s
 }
 
 // nodeType returns the RRset of a type.
@@ -118,12 +128,13 @@ func nodeType(b []byte, typ uint16) (set, bool) {
 	return set{}, false
 }
 
-// wire returns the records as they go out.
+// wire returns the records as they go out, with room in its capacity for the signatures, which lie there.
 func (s set) wire() []byte {
+	end := len(s.body)
 	if s.flags&setTargets != 0 {
-		return s.body[:s.targets()]
+		end = s.targets()
 	}
-	return s.body
+	return s.body[: end-int(s.sigs>>8) : end]
 }
 
 // targets returns where in the body the places of targets start; the set must have setTargets.

@@ -52,7 +52,7 @@ func (r Referral) Put(msg []byte, at, owner int) (end int, servers, glue uint16,
 	if len(r.data) == 0 {
 		return at, 0, 0, false
 	}
-	pointers, body := r.data[2:2+2*int(r.data[0])], r.data[2+2*int(r.data[0]):]
+	pointers, body := r.parts()
 	if len(body) > len(msg)-at {
 		return at, 0, 0, false
 	}
@@ -66,6 +66,45 @@ func (r Referral) Put(msg []byte, at, owner int) (end int, servers, glue uint16,
 		binary.BigEndian.PutUint16(b, binary.BigEndian.Uint16(b)+base)
 	}
 	return at + len(body), r.servers, uint16(r.data[1]), true
+}
+
+// Split writes the referral in two, as Put does, with room octets between the servers and the glue: for what says
+// whether the cut is signed, which belongs between them and is the caller's to write, at middle.
+func (r Referral) Split(msg []byte, at, owner, room int) (middle, end int, servers, glue uint16, ok bool) {
+	if len(r.data) == 0 {
+		return at, at, 0, 0, false
+	}
+	pointers, body := r.parts()
+	if len(body)+room > len(msg)-at {
+		return at, at, 0, 0, false
+	}
+	_, rest := firstRecord(body)
+	for range r.servers - 1 {
+		_, rest = firstRecord(rest)
+	}
+	front := len(body) - len(rest)
+	middle = at + front
+	copy(msg[at:], body[:front])
+	end = middle + room + copy(msg[middle+room:], rest)
+	for ; len(pointers) >= 2; pointers = pointers[2:] {
+		p, base := binary.LittleEndian.Uint16(pointers), uint16(owner)
+		if p&ownPointer != 0 {
+			base = uint16(at) // what is pointed at is a server's name: in front
+		}
+		to := at + int(p&^ownPointer)
+		if to >= middle {
+			to += room
+		}
+		b := msg[to:][:2]
+		binary.BigEndian.PutUint16(b, binary.BigEndian.Uint16(b)+base)
+	}
+	return middle, end, r.servers, uint16(r.data[1]), true
+}
+
+// parts returns where the pointers stand, and what is written.
+func (r Referral) parts() (pointers, body []byte) {
+	n := 2 + 2*int(r.data[0])
+	return r.data[2:n], r.data[n:]
 }
 
 // referral prepares the referral of the cut whose name has number id and whose NS set is ns, and returns where in the

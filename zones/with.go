@@ -103,15 +103,19 @@ func (z *Zone) rebuild(changes []Change) (*Zone, error) {
 		gone := changed[string(rel)]
 		end := copy(owner[:], rel)
 		end += copy(owner[end:], z.origin.wire)
+		changes := func(typ uint16) bool {
+			return slices.ContainsFunc(gone, func(c Change) bool { return c.Type == typ })
+		}
 		for i, heads := 0, nodeHeads(w.node); i < nodeSets(w.node); i++ {
 			s := nodeSet(w.node, heads, i)
-			if slices.ContainsFunc(gone, func(c Change) bool { return c.Type == s.typ }) {
-				continue
+			wire := s.wire()
+			if !changes(s.typ) {
+				if err := b.addRecords(owner[:end], s.typ, wire); err != nil {
+					return nil, err
+				}
 			}
-			for rest := s.wire(); len(rest) > 0; {
-				var d []byte
-				d, rest = firstRecord(rest)
-				if _, _, err := b.AddWire(owner[:end], s.typ, s.ttl(), d); err != nil {
+			if s.sigs != 0 && !changes(dns.TypeRRSIG) {
+				if err := b.addRecords(owner[:end], dns.TypeRRSIG, wire[len(wire):cap(wire)]); err != nil {
 					return nil, err
 				}
 			}
@@ -123,6 +127,18 @@ func (z *Zone) rebuild(changes []Change) (*Zone, error) {
 		}
 	}
 	return b.Zone(), nil
+}
+
+// addRecords adds the records of one type in wire, as a node has them.
+func (b *Builder) addRecords(owner []byte, typ uint16, wire []byte) error {
+	for len(wire) > 0 {
+		d, rest := firstRecord(wire)
+		if _, _, err := b.AddWire(owner, typ, binary.BigEndian.Uint32(wire[6:]), d); err != nil {
+			return err
+		}
+		wire = rest
+	}
+	return nil
 }
 
 // overlaid puts the changed nodes into an overlay. changes are as lastChanges returns them.
@@ -145,7 +161,11 @@ func (z *Zone) overlaid(changes []Change) (*Zone, error) {
 		return next.rebuild(nil)
 	}
 	if next.apex&inOverlay != 0 {
-		next.neg = negativeSOA(next.node(next.apex))
+		b := next.node(next.apex)
+		if denialOf(b) != next.denial {
+			return next.rebuild(nil) // what is prepared for it is in the base
+		}
+		next.neg = negativeSOA(b)
 	}
 	return &next, nil
 }
@@ -172,17 +192,11 @@ func (e *edit) apply(name Name, changes []Change) error {
 	if err := e.merge(n, changes); err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
-	for _, c := range changes {
-		if n != NoNode {
-			if s, ok := nodeType(e.z.node(n), c.Type); ok {
-				e.z.records -= uint32(s.count)
-			}
-		}
+	if n != NoNode {
+		e.z.records -= nodeRecords(e.z.node(n))
 	}
 	for _, s := range e.sets {
-		if slices.ContainsFunc(changes, func(c Change) bool { return c.Type == s.typ }) {
-			e.z.records += uint32(s.count)
-		}
+		e.z.records += uint32(s.count) + uint32(s.signatures())
 	}
 	switch {
 	case len(e.sets) > 0:
@@ -196,16 +210,29 @@ func (e *edit) apply(name Name, changes []Change) error {
 // merge sets e.sets to those of node n, changed.
 func (e *edit) merge(n Node, changes []Change) error {
 	e.sets = e.sets[:0]
+	changed := func(typ uint16) bool {
+		return slices.ContainsFunc(changes, func(c Change) bool { return c.Type == typ })
+	}
+	var sigs [][]byte
+	signed := changed(dns.TypeRRSIG)
 	if n != NoNode {
 		b := e.z.node(n)
+		if nodeSigned(b) {
+			signed = true
+			s, _ := nodeSignatures(b, e.z.origin)
+			sigs = s.Data
+		}
 		for i, heads := 0, nodeHeads(b); i < nodeSets(b); i++ {
-			s := nodeSet(b, heads, i)
-			if !slices.ContainsFunc(changes, func(c Change) bool { return c.Type == s.typ }) {
+			if s := nodeSet(b, heads, i); !changed(s.typ) {
 				e.sets = append(e.sets, s)
 			}
 		}
 	}
 	for _, c := range changes {
+		if c.Type == dns.TypeRRSIG {
+			sigs = c.New.Data
+			continue
+		}
 		if c.New.IsZero() {
 			continue
 		}
@@ -216,9 +243,14 @@ func (e *edit) merge(n Node, changes []Change) error {
 		e.sets = append(e.sets, s)
 	}
 	slices.SortFunc(e.sets, func(a, b set) int { return cmp.Compare(a.typ, b.typ) })
+	if signed {
+		if err := e.sign(sigs); err != nil {
+			return err
+		}
+	}
 	size := nameExtra + maxName
 	for _, s := range e.sets {
-		size += setHead + len(s.body)
+		size += setHead + s.size()
 	}
 	if size > maxNodeSize {
 		return fmt.Errorf("%w: more than %d octets at a name", ErrTooLarge, maxNodeSize)
@@ -347,10 +379,13 @@ func (e *edit) write(rel []byte, flags byte) {
 	e.node = appendHead(e.node[:0], flags, cover, len(e.sets), rel)
 	end := len(e.node) + setHead*len(e.sets)
 	for _, s := range e.sets {
-		end += len(s.body)
+		end += s.size()
 		e.node = appendSetHead(e.node, s.typ, s.count, end, s.flags)
 	}
 	for _, s := range e.sets {
+		if s.flags&setSigned != 0 {
+			e.node = binary.LittleEndian.AppendUint32(e.node, s.sigs)
+		}
 		e.node = append(e.node, s.body...)
 	}
 	n := o.put(h, e.z.hash, at, inBase, e.node)

@@ -12,7 +12,7 @@ type Zone struct {
 	origin  Name
 	base    []byte   // index, marks, nodes in canonical order
 	over    *overlay // what differs from base; nil in most zones
-	neg     []byte   // the SOA records as they go into negative answers
+	neg     []byte   // the SOA records as they go into negative answers, their signatures behind them, within its capacity
 	hash    uint64   // the origin's
 	buckets uint32   // of the index
 	first   uint32   // place of the apex in base
@@ -22,6 +22,7 @@ type Zone struct {
 	records uint32
 	labels  uint8 // the origin's
 	depth   uint8 // no name has more labels below the origin
+	denial  Denial
 }
 
 // Node is a place in a zone's tree: a name that exists, if only as an empty non-terminal. It is
@@ -109,6 +110,9 @@ func (z *Zone) RRset(name Name, typ uint16) (RRset, bool) {
 	if n == NoNode {
 		return RRset{}, false
 	}
+	if typ == dns.TypeRRSIG {
+		return nodeSignatures(z.node(n), name)
+	}
 	s, ok := nodeType(z.node(n), typ)
 	if !ok {
 		return RRset{}, false
@@ -118,17 +122,22 @@ func (z *Zone) RRset(name Name, typ uint16) (RRset, bool) {
 
 // rrset returns a copy of s.
 func (s set) rrset(name Name) RRset {
-	out := RRset{Name: name, Type: s.typ, TTL: s.ttl(), Data: make([][]byte, s.count)}
 	wire := s.wire()
-	room := make([]byte, 0, len(wire)-recordHead*int(s.count))
-	for i := range out.Data {
+	out := RRset{Name: name, Type: s.typ, TTL: s.ttl(), Data: make([][]byte, 0, s.count)}
+	out.Data = appendData(out.Data, make([]byte, 0, len(wire)-recordHead*int(s.count)), wire)
+	return out
+}
+
+// appendData appends a copy of the RDATA of each record in wire, which room has room for.
+func appendData(data [][]byte, room, wire []byte) [][]byte {
+	for len(wire) > 0 {
 		var d []byte
 		d, wire = firstRecord(wire)
 		from := len(room)
 		room = append(room, d...)
-		out.Data[i] = room[from:len(room):len(room)]
+		data = append(data, room[from:len(room):len(room)])
 	}
-	return out
+	return data
 }
 
 // At iterates over the RRsets of one name, by ascending type.
@@ -140,11 +149,24 @@ func (z *Zone) At(name Name) iter.Seq[RRset] {
 	}
 }
 
+// yieldSets yields the RRsets of a node, the signatures of all of them as one of their own.
 func yieldSets(b []byte, name Name, yield func(RRset) bool) bool {
-	heads := nodeHeads(b)
+	heads, signed := nodeHeads(b), nodeSigned(b)
 	for i := range nodeSets(b) {
-		if !yield(nodeSet(b, heads, i).rrset(name)) {
+		s := nodeSet(b, heads, i)
+		if signed && s.typ >= dns.TypeRRSIG {
+			signed = false
+			if sigs, ok := nodeSignatures(b, name); ok && !yield(sigs) {
+				return false
+			}
+		}
+		if s.typ != dns.TypeRRSIG && !yield(s.rrset(name)) {
 			return false
+		}
+	}
+	if signed {
+		if sigs, ok := nodeSignatures(b, name); ok {
+			return yield(sigs)
 		}
 	}
 	return true
@@ -187,7 +209,8 @@ func soaNumbers(rdata []byte) []byte {
 }
 
 // negativeSOA returns the SOA records of the apex node as they go into negative answers: their TTL is the lower of
-// their own and MINIMUM (RFC 2308 3). They are the node's own octets where that changes nothing.
+// their own and MINIMUM (RFC 2308 3); their signatures stand behind them, within the capacity. They are the node's
+// own octets where that changes nothing.
 func negativeSOA(apex []byte) []byte {
 	s, ok := nodeType(apex, dns.TypeSOA)
 	if !ok {
@@ -198,10 +221,11 @@ func negativeSOA(apex []byte) []byte {
 	if n == nil || binary.BigEndian.Uint32(n[16:]) >= s.ttl() {
 		return wire
 	}
-	out := append([]byte(nil), wire...)
+	out := make([]byte, cap(wire))
+	copy(out, wire[:cap(wire)])
 	for rest := out; len(rest) > 0; {
 		copy(rest[6:10], n[16:])
 		_, rest = firstRecord(rest)
 	}
-	return out
+	return out[:len(wire)]
 }

@@ -1,0 +1,156 @@
+package resolver
+
+import (
+	"encoding/binary"
+
+	"github.com/miekg/dns"
+
+	"github.com/mangrove-dns/mangrove/zones"
+)
+
+// What a resolver that validates (DO) needs beside the signatures: proof of what is not there (RFC 4035 3.1.3).
+// It goes into the authority section, each record once.
+
+// proveAbsence proves that the current name does not exist and no wildcard stands for it, where node is none; else that
+// node, the name itself or the wildcard that stands for it, does not have the type.
+func (w *Worker) proveAbsence(z *zones.Zone, f *zones.Found, node zones.Node) {
+	k := &w.key
+	if f.Exact {
+		// 3.1.3.1; an empty non-terminal has no record, the one before it proves that there are names below alone.
+		w.proveNSEC(z, node, k.Labels(), false)
+		return
+	}
+	if node == zones.NoNode {
+		w.prove(z, z.Covering(k, k.Labels(), false)) // 3.1.3.2
+	}
+	w.proveNSEC(z, node, f.Labels, true) // 3.1.3.2, 3.1.3.4; what proveNoCloser does was done
+}
+
+// proveNoCloser proves that a wildcard answers rightly: there is no name closer to the current one (3.1.3.3).
+func (w *Worker) proveNoCloser(z *zones.Zone, f *zones.Found) {
+	w.prove(z, z.Covering(&w.key, w.key.Labels(), false))
+}
+
+// proveDelegation says whether a cut is signed: by its DS, or the proof that it has none (3.1.4).
+func (w *Worker) proveDelegation(z *zones.Zone, f *zones.Found) {
+	if ds, ok := z.Set(f.Cover, dns.TypeDS); ok {
+		w.authorityWith(z, f.Cover, ds, w.key.Offset(f.CoverLabels))
+		return
+	}
+	w.proveNSEC(z, f.Cover, f.CoverLabels, false)
+}
+
+// proveNSEC proves with the NSEC record of node, or with the one before it where node has none or is none.
+func (w *Worker) proveNSEC(z *zones.Zone, node zones.Node, labels int, wild bool) {
+	if node != zones.NoNode {
+		if set, ok := z.Set(node, dns.TypeNSEC); ok {
+			w.proof(z, node, set)
+			return
+		}
+	}
+	w.prove(z, z.Covering(&w.key, labels, wild))
+}
+
+// prove puts the NSEC record of node into the authority section.
+func (w *Worker) prove(z *zones.Zone, node zones.Node) {
+	if node == zones.NoNode {
+		return
+	}
+	if set, ok := z.Set(node, dns.TypeNSEC); ok {
+		w.proof(z, node, set)
+	}
+}
+
+// proof puts set, whose owner is node's name, into the authority section, where it is not there yet.
+func (w *Worker) proof(z *zones.Zone, node zones.Node, set zones.Set) {
+	r := &w.res
+	for i := range r.authority[:r.authorities] {
+		if s := &r.authority[i]; s.node == node && s.zone == z && s.Type == set.Type {
+			return
+		}
+	}
+	s := &r.authority[r.authorities]
+	rel, origin := z.Below(node), z.Origin()
+	if w.first {
+		s.owner, s.ptr = w.split(rel, origin.Labels())
+	} else {
+		buf := r.owners[r.authorities][:0]
+		s.owner = append(append(buf, rel...), origin.Wire()...)
+	}
+	s.Set, s.zone, s.node = set, z, node
+	r.authorities++
+}
+
+// split returns the labels of a name, which rel is below an origin of so many labels, that stand before the longest
+// suffix that it has in common with the question's name, and a pointer to that.
+func (w *Worker) split(rel []byte, origin int) (labels []byte, ptr uint16) {
+	k := &w.key
+	count := 0
+	for p := 0; p < len(rel); p += int(rel[p]) + 1 {
+		count++
+	}
+	for p := 0; p < len(rel); p, count = p+int(rel[p])+1, count-1 {
+		if origin+count > k.Labels() {
+			continue
+		}
+		if from := k.Offset(origin + count); k.Offset(origin)-from == len(rel)-p && string(k.Wire(origin + count)[:len(rel)-p]) == string(rel[p:]) {
+			return rel[:p], questionPtr + uint16(from)
+		}
+	}
+	return rel, questionPtr + uint16(k.Offset(origin))
+}
+
+// putSigned writes a set and its signatures, or nothing of them where they do not fit.
+func (e *encoder) putSigned(s *rrset, layout layout) (fits bool) {
+	start, names := e.n, e.names.count
+	ptr := s.ptr
+	if ptr == 0 {
+		ptr = e.pointerTo(s.owner)
+	}
+	if ptr != 0 && layout.kind == opaque {
+		if labels := s.owner; s.ptr != 0 && len(labels) > 0 {
+			return e.putBelow(labels, ptr, s.Signed())
+		}
+		return e.copySet(s.Signed(), ptr)
+	}
+	if e.putRecords(s, ptr, layout) {
+		sigs, _ := s.SignatureSet()
+		targets := e.targets
+		fits = e.put(&rrset{Set: sigs, ptr: ptr, owner: ownerUnless(ptr, s.owner)})
+		e.targets = targets
+	}
+	if !fits {
+		e.n, e.names.count, e.targets = start, names, 0
+	}
+	return fits
+}
+
+func ownerUnless(ptr uint16, owner []byte) []byte {
+	if ptr != 0 {
+		return nil
+	}
+	return owner
+}
+
+// putBelow writes records whose owner is labels before the name that ptr points at.
+func (e *encoder) putBelow(labels []byte, ptr uint16, wire []byte) (fits bool) {
+	start := e.n
+	at := pointer | uint16(start)
+	for len(wire) >= recordLen {
+		n := recordLen + int(binary.BigEndian.Uint16(wire[10:]))
+		if len(e.msg)-e.n < len(labels)+n {
+			e.n = start
+			return false
+		}
+		if e.n == start || start > maxPointable {
+			e.n += copy(e.msg[e.n:], labels)
+		} else {
+			ptr = at
+		}
+		to := e.msg[e.n:]
+		copy(to, wire[:n])
+		to[0], to[1] = byte(ptr>>8), byte(ptr)
+		e.n, wire = e.n+n, wire[n:]
+	}
+	return true
+}
