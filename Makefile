@@ -2,12 +2,18 @@
 # make soak    the same with the full counts; hours
 # make check   format, vet, staticcheck: seconds
 # make fuzz    every fuzz target for FUZZCOUNT inputs
-# make bench   the benchmarks beside the code
+# make bench   the benchmarks beside the code, compared with the stored ones
+# make bench-peers   whole servers beside Debian's; writes docs/performance.md; an hour at most
 
 FUZZCOUNT ?= 20000
 GO ?= go
 
-.PHONY: all build test check fuzz soak bench peers
+# For make bench-peers: rounds, seconds of one measurement, and further flags (go run ./integration/bench -help).
+ROUNDS ?= 9
+SECONDS ?= 1
+BENCHFLAGS ?=
+
+.PHONY: all build test check fuzz soak bench bench-baseline bench-peers peers
 
 all: build
 
@@ -35,5 +41,19 @@ soak: check peers
 	MANGROVE_SOAK=1 $(GO) test -race -timeout 6h ./...
 	integration/fuzz.sh 3000000
 
+# Six runs of each, so that benchstat can tell a change from noise. The baseline is of one machine: make it anew, from the
+# commit before yours, on another.
+BENCHBASE = integration/bench/baseline.txt
+BENCHRUN = $(GO) test -run '^$$' -bench . -benchmem -benchtime 0.2s -count 6 -timeout 2h ./zones/... ./resolver/... ./healthcheck/...
+
 bench:
-	$(GO) test -run '^$$' -bench . -benchmem ./...
+	@new=$$(mktemp) && $(BENCHRUN) >$$new && $(GO) tool benchstat stored=$(BENCHBASE) now=$$new; status=$$?; rm -f $$new; exit $$status
+
+bench-baseline:
+	$(BENCHRUN) >$(BENCHBASE)
+
+bench-peers: build
+	@integration/bench/peers.sh
+	@mkdir -p /tmp/mangrove-bench
+	$(GO) build -o /tmp/mangrove-bench/bench ./integration/bench
+	/tmp/mangrove-bench/bench -rounds $(ROUNDS) -seconds $(SECONDS) $(BENCHFLAGS)
