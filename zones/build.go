@@ -26,6 +26,7 @@ func (b *Builder) Zone() *Zone {
 		size += proofs.size(size)
 	}
 	z.base = make([]byte, size)
+	z.sum = newSum(len(z.base))
 	hugePages(z.base)
 	for i := 1; i <= marks; i++ {
 		at := int(z.buckets)*bucketSize + 4*(i-1)

@@ -23,6 +23,7 @@ type Zone struct {
 	labels  uint8 // the origin's
 	depth   uint8 // no name has more labels below the origin
 	denial  Denial
+	sum     *contentSum // the content hash of base; nil in small zones
 }
 
 // Node is a place in a zone's tree: a name that exists, if only as an empty non-terminal. It is
