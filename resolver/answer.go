@@ -13,11 +13,16 @@ import (
 // A nil cat is one that is not there yet: SERVFAIL.
 // It keeps neither query nor cat. It never allocates and never waits.
 func (w *Worker) Answer(cat *zones.Catalog, query []byte, via Transport, out []byte) ([]byte, Outcome) {
-	if len(query) < headerLen || query[2]&0x80 != 0 {
+	w.parsed = w.own
+	if !w.parse(query) {
 		return nil, Outcome{}
 	}
+	return w.answer(cat, query, via, out)
+}
+
+// answer is Answer for a query that was parsed.
+func (w *Worker) answer(cat *zones.Catalog, query []byte, via Transport, out []byte) ([]byte, Outcome) {
 	w.via = via
-	rcode := w.req.parse(query, &w.key)
 	q := &w.req
 	if q.question {
 		w.qname = query[headerLen : q.end-4]
@@ -28,8 +33,8 @@ func (w *Worker) Answer(cat *zones.Catalog, query []byte, via Transport, out []b
 	case q.opcode != dns.OpcodeQuery && q.opcode != dns.OpcodeNotify && q.opcode != dns.OpcodeUpdate:
 		// Whatever stands in the message: its form is not ours to judge.
 		w.refuse(dns.RcodeNotImplemented, dns.ExtendedErrorCodeNotSupported)
-	case rcode != dns.RcodeSuccess:
-		w.res.Rcode = rcode
+	case w.rcode != dns.RcodeSuccess:
+		w.res.Rcode = w.rcode
 	case q.edns && q.version > 0:
 		w.res.Rcode = dns.RcodeBadVers // RFC 6891 6.1.3
 	case q.opcode != dns.OpcodeQuery:

@@ -161,6 +161,9 @@ func send(tb testing.TB, w *Worker, cat *zones.Catalog, wire []byte, via Transpo
 	if problem := unsound(w, wire, got, via); problem != "" {
 		tb.Fatalf("query %x, answer %x: %s", wire, got, problem)
 	}
+	if via == UDP {
+		checkBatch(tb, w, cat, wire, got, outcome)
+	}
 	if got == nil {
 		return nil
 	}

@@ -72,7 +72,7 @@ func (w *Worker) fail(query []byte, via Transport, out []byte) (msg []byte) {
 		}
 	}()
 	w.via = via
-	w.req.parse(query, &w.key)
+	w.parse(query)
 	w.res.Rcode = dns.RcodeServerFailure
 	msg = w.encode(query, out)
 	w.res.clear()

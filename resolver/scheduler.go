@@ -11,13 +11,13 @@ import (
 const spareProcs = 2
 
 // Schedule prepares the Go scheduler for a server with so many workers (0: one for each processor that this process may
-// use), and returns their number, for Options. It is for main, once, before anything runs: it sets GOMAXPROCS, unless
-// the environment has.
+// use), and returns their number, for Options. It is for main, before anything runs: it raises GOMAXPROCS, unless the
+// environment has set it.
 func Schedule(workers int) int {
 	if workers == 0 {
-		workers = runtime.GOMAXPROCS(0)
+		workers = min(runtime.GOMAXPROCS(0), runtime.NumCPU())
 	}
-	if os.Getenv("GOMAXPROCS") == "" {
+	if os.Getenv("GOMAXPROCS") == "" && runtime.GOMAXPROCS(0) < workers+spareProcs {
 		runtime.GOMAXPROCS(workers + spareProcs)
 	}
 	return workers

@@ -234,7 +234,7 @@ func TestPanicLeavesNothingBehind(t *testing.T) {
 	cat := headerCatalog(t)
 	w := NewWorker(Policy{})
 	dirty := parseQuery(t, "example. NS")
-	w.req.parse(pack(t, dirty.msg), &w.key)
+	w.parse(pack(t, dirty.msg))
 	w.res.answers, w.res.authorities, w.res.Authoritative, w.res.referral = 7, 1, true, true
 	w.res.answer[0].Set, _ = cat.Zone(zones.MustParseName("example.")).NegativeSOA()
 	w.scratch = append(w.scratch, make([]byte, 4000)...)

@@ -30,6 +30,9 @@ type batchWorker struct {
 	conn     syscall.RawConn
 	worker   *Worker
 	batch    *mmsg
+	catalog  *zones.Catalog // for the batch under work
+	slots    []slot
+	step     step
 	at       int // the datagram that is worked on
 	stopping atomic.Bool
 	tally    tally
@@ -108,7 +111,7 @@ func newBatchWorker(s *Server, addr netip.AddrPort, wildcard bool) (udpWorker, e
 		return nil, err
 	}
 	return &batchWorker{
-		server: s, name: f.Name(), file: f, conn: conn, worker: NewWorker(s.policy),
+		server: s, name: f.Name(), file: f, conn: conn, worker: NewWorker(s.policy), slots: make([]slot, batchSize),
 		batch: newMmsg(batchSize, maxDatagram, s.policy.MaxUDPSize, wildcard),
 	}, nil
 }
@@ -158,9 +161,7 @@ func (u *batchWorker) serve(ctx context.Context, fd uintptr) error {
 			continue
 		}
 		errs.row = 0
-		for u.at = 0; u.at < u.batch.received; {
-			u.answer(ctx)
-		}
+		u.work(ctx)
 		u.tally.flush(&u.counters) // before the answers: who has one finds it counted
 		if unsent := u.batch.send(fd); unsent > 0 {
 			u.counters.unsent.Add(uint64(unsent))
@@ -172,40 +173,118 @@ func (u *batchWorker) serve(ctx context.Context, fd uintptr) error {
 	return nil
 }
 
-// answer answers the datagrams from u.at on. One that makes it panic is answered SERVFAIL, and it returns before the next.
-func (u *batchWorker) answer(ctx context.Context) {
-	defer func() {
-		if p := recover(); p != nil {
-			query := u.batch.query(u.at)
-			u.server.reportPanic(p, query, &u.counters)
-			u.put(u.worker.fail(query, UDP, u.batch.answer()), Outcome{Rcode: dns.RcodeServerFailure})
+// step is how far a batch has come. Each step is done for all datagrams before the next.
+type step uint8
+
+const (
+	stepCatalog step = iota // what is served, for the whole batch
+	stepParse               // each query
+	stepTouch               // what the look-ups will read
+	stepAnswer              // each query
+)
+
+// work answers all datagrams of the batch.
+func (u *batchWorker) work(ctx context.Context) {
+	u.step, u.at = stepCatalog, 0
+	for !u.goOn(ctx) {
+	}
+	u.catalog = nil // an idle worker keeps no zone alive
+}
+
+// goOn works on from where u stands; false: it panicked, and stands behind what it panicked at. So one guard, which costs
+// as much as a small answer, is enough for a batch.
+func (u *batchWorker) goOn(ctx context.Context) (done bool) {
+	defer u.recover()
+	n := u.batch.received
+	switch u.step {
+	case stepCatalog:
+		u.catalog = u.server.opts.Catalog()
+		u.step = stepParse
+		fallthrough
+	case stepParse:
+		for ; u.at < n; u.at++ {
+			u.parse(&u.slots[u.at])
 		}
-	}()
-	cat := u.server.opts.Catalog()
-	for u.at < u.batch.received {
-		u.one(ctx, cat)
+		u.step = stepTouch
+		fallthrough
+	case stepTouch:
+		if u.catalog != nil && u.catalog.Cold() {
+			touch(u.catalog, u.slots[:n])
+		}
+		u.step, u.at = stepAnswer, 0
+		fallthrough
+	case stepAnswer:
+		for u.at < n {
+			u.answer(ctx, &u.slots[u.at])
+		}
+	}
+	return true
+}
+
+// recover passes over what panicked: without a catalog all are answered SERVFAIL, a datagram costs a panic its own answer, and
+// hints are dispensable.
+func (u *batchWorker) recover() {
+	p := recover()
+	if p == nil {
+		return
+	}
+	at := min(u.at, u.batch.received-1)
+	query := u.batch.query(at)
+	u.server.reportPanic(p, query, &u.counters)
+	switch u.step {
+	case stepCatalog:
+		u.step = stepParse
+	case stepParse:
+		u.slots[at].state = slotBroken
+		u.at++
+	case stepTouch:
+		u.step, u.at = stepAnswer, 0
+	case stepAnswer:
+		u.fail(query)
 	}
 }
 
-// one answers datagram u.at, or hands it on.
-func (u *batchWorker) one(ctx context.Context, cat *zones.Catalog) {
-	if u.batch.isShutdown(u.at) {
+// parse reads datagram u.at into s.
+func (u *batchWorker) parse(s *slot) {
+	s.query = u.batch.query(u.at)
+	switch {
+	case u.batch.isShutdown(u.at):
+		s.state = slotNone
+	case u.batch.port(u.at) == 0 || !s.parsed.parse(s.query):
+		s.state = slotSilent // port 0: nobody can be answered there
+	default:
+		s.state = slotSound
+	}
+}
+
+// answer answers datagram u.at, which s is of, or hands it on.
+func (u *batchWorker) answer(ctx context.Context, s *slot) {
+	switch s.state {
+	case slotNone:
 		u.at++
 		return
-	}
-	if u.batch.port(u.at) == 0 {
-		u.put(nil, Outcome{}) // nobody can be answered there
+	case slotSilent:
+		u.put(nil, Outcome{})
+		return
+	case slotBroken:
+		u.fail(s.query)
 		return
 	}
-	answer, outcome := u.worker.Answer(cat, u.batch.query(u.at), UDP, u.batch.answer())
+	u.worker.parsed = &s.parsed
+	answer, outcome := u.worker.answer(u.catalog, s.query, UDP, u.batch.answer())
 	if outcome.Rare && u.server.opts.Rare != nil {
 		if u.server.reserveRare(answer) {
-			u.handOn(ctx, answer)
+			u.handOn(ctx, s.query, answer)
 			return
 		}
 		outcome = Outcome{Rcode: dns.RcodeServerFailure}
 	}
 	u.put(answer, outcome)
+}
+
+// fail answers datagram u.at with SERVFAIL.
+func (u *batchWorker) fail(query []byte) {
+	u.put(u.worker.fail(query, UDP, u.batch.answer()), Outcome{Rcode: dns.RcodeServerFailure})
 }
 
 // put has answer, which stands at the start of the room for it, sent to the sender of datagram u.at; nil is none.
@@ -218,13 +297,13 @@ func (u *batchWorker) put(answer []byte, o Outcome) {
 }
 
 // handOn gives datagram u.at to Options.Rare.
-func (u *batchWorker) handOn(ctx context.Context, refusal []byte) {
-	q := Request{Msg: u.batch.query(u.at), Via: UDP, Client: u.batch.client(u.at)}
+func (u *batchWorker) handOn(ctx context.Context, query, refusal []byte) {
+	q := Request{Msg: query, Via: UDP, Client: u.batch.client(u.at)}
 	oob := u.batch.returnPath(u.at)
-	u.at++
 	u.server.handOn(ctx, q, refusal, &u.counters, func(msg []byte) error {
 		var err error
 		closed := u.conn.Control(func(fd uintptr) { err = unix.Sendmsg(int(fd), msg, oob, sockaddrOf(q.Client), 0) })
 		return errors.Join(closed, err)
 	})
+	u.at++
 }

@@ -42,18 +42,35 @@ type Outcome struct {
 // answers. It is some kilobytes of buffers, which it uses again and again.
 type Worker struct {
 	policy  Policy
-	req     request
+	*parsed // the query: own, or one of a batch's
+	own     *parsed
 	res     Response
 	enc     encoder
 	via     Transport
-	qname   []byte // the question's name as it came
-	current []byte // the name that is looked for: the question's, then each CNAME's target
-	first   bool   // current is the question's name
-	key     zones.Key
+	qname   []byte    // the question's name as it came
+	current []byte    // the name that is looked for: the question's, then each CNAME's target
+	first   bool      // current is the question's name
 	other   zones.Key // targets of MX, SRV and the like; the name of a TSIG key
 	added   [maxAdded]addedNode
 	tsig    []byte // the TSIG record to go behind everything; empty for none
 	scratch []byte // records made for one answer: CNAMEs from DNAMEs, CH TXT; never grown
+}
+
+// parsed is what a query says.
+type parsed struct {
+	req   request
+	rcode int // FORMERR where the query is not sound
+	// key is the question's name, then each CNAME's target.
+	key zones.Key
+}
+
+// parse reads query; false where it may not be answered.
+func (p *parsed) parse(query []byte) bool {
+	if len(query) < headerLen || query[2]&0x80 != 0 {
+		return false
+	}
+	p.rcode = p.req.parse(query, &p.key)
+	return true
 }
 
 // NewWorker returns a worker.
@@ -63,5 +80,6 @@ func NewWorker(p Policy) *Worker {
 	}
 	p.MaxUDPSize = min(max(p.MaxUDPSize, minPayload), maxMessage)
 	p.Identity.NSID = p.Identity.NSID[:min(len(p.Identity.NSID), maxNSID)]
-	return &Worker{policy: p, scratch: make([]byte, 0, maxSteps*(recordLen+maxName))}
+	own := new(parsed)
+	return &Worker{policy: p, parsed: own, own: own, scratch: make([]byte, 0, maxSteps*(recordLen+maxName))}
 }

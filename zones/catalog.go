@@ -12,6 +12,7 @@ import (
 type Catalog struct {
 	pages  [][]catalogSlot // a power of two; by the upper bits of the hash
 	length int
+	octets int        // of the zones, without what their overlays hold
 	depths [128]int32 // how many origins have so many labels
 }
 
@@ -36,12 +37,14 @@ func (c *Catalog) With(zs ...*Zone) *Catalog {
 			page = slices.Clone(page)
 		}
 		if s := findSlot(page, z.hash, z.origin.wire); s >= 0 && page[s].zone != nil {
+			next.octets -= len(page[s].zone.base)
 			page[s].zone = z
 		} else {
 			page = addSlot(page, catalogSlot{z.hash, z})
 			next.length++
 			next.depths[z.labels]++
 		}
+		next.octets += len(z.base)
 		next.pages[i] = page
 	}
 	return next
@@ -63,13 +66,14 @@ func (c *Catalog) Without(origin Name) *Catalog {
 	}
 	next.pages[i] = page
 	next.length--
+	next.octets -= len(gone.base)
 	next.depths[gone.labels]--
 	return next
 }
 
 // copy returns a catalog of the same zones that has a list of pages for itself, long enough for n zones.
 func (c *Catalog) copy(n int) *Catalog {
-	next := &Catalog{length: c.length, depths: c.depths}
+	next := &Catalog{length: c.length, octets: c.octets, depths: c.depths}
 	if n <= pageZones*len(c.pages) {
 		next.pages = slices.Clone(c.pages)
 		return next

@@ -12,3 +12,15 @@ func prefetchLine(p *byte)
 
 //go:noescape
 func prefetchNode(p *byte)
+
+// prefetchSlot does so for a slot of a catalog, prefetchZone for what Find reads of a zone, prefetchString for the
+// start of a string.
+
+//go:noescape
+func prefetchSlot(p *catalogSlot)
+
+//go:noescape
+func prefetchZone(p *Zone)
+
+//go:noescape
+func prefetchString(s string)

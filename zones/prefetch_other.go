@@ -5,3 +5,9 @@ package zones
 func prefetchLine(*byte) {}
 
 func prefetchNode(*byte) {}
+
+func prefetchSlot(*catalogSlot) {}
+
+func prefetchZone(*Zone) {}
+
+func prefetchString(string) {}
