@@ -81,6 +81,15 @@ func (p *parts[T]) add(v T) uint32 {
 	return uint32(p.n - 1)
 }
 
+// reset forgets all elements, and keeps the first part's memory.
+func (p *parts[T]) reset() {
+	p.n = 0
+	if len(p.list) > 0 {
+		p.list = p.list[:1]
+		p.list[0] = p.list[0][:0]
+	}
+}
+
 // at returns the element with number i.
 func (p *parts[T]) at(i uint32) *T { return &p.list[i/partSize][i%partSize] }
 
@@ -103,12 +112,29 @@ const (
 // NewBuilder starts a zone at origin.
 func NewBuilder(origin Name) *Builder {
 	useSeed()
-	b := &Builder{origin: origin, labels: origin.Labels(), last: -1}
-	b.key.Set(origin)
-	b.names.add(builtName{hash: b.key.hash[b.labels]})
-	b.sets.add(builtSet{})
-	b.log = append(b.log, []byte{0})
+	b := new(Builder)
+	b.reset(origin)
 	return b
+}
+
+// reset makes b a builder for a zone at origin, without records. It keeps the memory that a small zone needs.
+func (b *Builder) reset(origin Name) {
+	b.origin, b.labels, b.last = origin, origin.Labels(), -1
+	b.key.Set(origin)
+	b.names.reset()
+	b.names.add(builtName{hash: b.key.hash[b.labels]})
+	b.sets.reset()
+	b.sets.add(builtSet{})
+	if len(b.log) == 0 {
+		b.log = append(b.log, nil)
+	}
+	b.log = b.log[:1]
+	b.log[0] = append(b.log[0][:0], 0)
+	if len(b.table) > 64 {
+		b.table = nil
+	}
+	clear(b.table)
+	b.big, b.signed, b.records, b.size = nil, false, 0, 0
 }
 
 // Grow makes room for n further names, where their number is known or can be guessed.

@@ -72,6 +72,7 @@
 //
 // reference_test.go is the model once more, in maps and slices; the tests make random zones and chains of versions,
 // and compare everything that a zone says with it. Files: name.go, order.go, key.go (names), rrset.go, builder.go,
+// packer.go, packsort.go, pack.go (the same zones from many records at once; packer_test.go holds them to the builder's),
 // build.go, node.go, index.go, referral.go, huge*.go (from records to the arena), zone.go, find.go, prefetch*,
 // walk.go (reading it), with.go, overlay.go, diff.go (versions), catalog.go, check*.go (what zones mean).
 package zones

@@ -121,7 +121,7 @@ func (p *parser) include(toks []token) {
 		p.errorAt(toks[1], "include %s: %s", child.path, reason(err))
 		return
 	}
-	p.file(child, data)
+	p.file(child, data, nil)
 }
 
 // mayInclude says why a file must not be included here.

@@ -11,6 +11,13 @@
 //	rdata       tokens -> wire form: common types by a table of their fields, the others by github.com/miekg/dns,
 //	            one record at a time
 //
+// Large files are read in a shorter way (Reader, plain.go, window.go): the file passes piece by piece through a
+// window, lines that are one record of a common type and have nothing unusual go straight from the text to wire form, without
+// tokens and names, and the records into a zones.Packer. Where a line is not plain, the three steps read it. Where the
+// file has an error, or what only a zones.Builder can tell (records that stand twice, TTLs that differ), it is read again, by
+// the three steps and with a builder: they alone say what is wrong. Places of records are not noted on the way;
+// they are looked for in the file when somebody asks. FuzzPlain holds all ways to one result.
+//
 // A record that cannot be read is reported and left out, and reading goes on with the next logical record. A quote ends
 // with its line. A parenthesis that is still open at the end of the file is reported where it was opened; the record is then
 // read again, up to the first line that looks like another record.

@@ -30,6 +30,7 @@ func (p *parser) generate(toks []token) {
 	}
 	// The records are made aside: neither their owner nor their TTL is the last one for what follows, as with BIND.
 	src, ttl := *p.src, p.ttl
+	p.src.ownerText = nil // the copy keeps it
 	defer func() {
 		p.src.owner, p.src.ownerBad, p.src.ownerText, p.src.ownerOrigin = src.owner, src.ownerBad, src.ownerText, src.ownerOrigin
 		p.ttl.last, p.ttl.hasLast = ttl.last, ttl.hasLast

@@ -3,9 +3,9 @@ package zonefile
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"crypto/sha256"
 	"fmt"
-	"hash/maphash"
 	"path/filepath"
 	"slices"
 
@@ -29,6 +29,8 @@ type Options struct {
 	IncludeRoot string
 	// ReadFile replaces reading from the file system, for files held elsewhere.
 	ReadFile func(path string) ([]byte, error)
+	// OnProgress, where it is set, is called every few megabytes of a large file, with the octets read and those that it has.
+	OnProgress func(done, total int64)
 }
 
 const (
@@ -66,56 +68,51 @@ type Result struct {
 	Files []File
 
 	places *positions
+	locate *locator // finds the places where they are not known yet
 }
 
 // Where returns the place of record i of an RRset of the zone, in the order of its Data; a zero Pos where there is none, or after
-// DropPositions. It is safe for concurrent use.
+// DropPositions. Most zones are never asked, so the first call may read the files again: if they changed meanwhile, no
+// place is known. It is safe for concurrent use.
 func (r *Result) Where(owner zones.Name, typ uint16, i int) zones.Pos {
-	if r.places == nil {
+	places := r.places
+	if r.locate != nil {
+		places = r.locate.find()
+	}
+	if places == nil {
 		return zones.Pos{}
 	}
-	return r.places.where(owner, typ, i)
+	return places.where(owner, typ, i)
 }
 
 // DropPositions frees what Where needs: 16 octets a record. It must not run together with Where.
-func (r *Result) DropPositions() { r.places = nil }
+func (r *Result) DropPositions() { r.places, r.locate = nil, nil }
 
 // Parse reads the master file at path with all that it includes. What is wrong with its contents stands in the
 // Result's Problems; the error says that the file could not be read at all, or that its name names no zone, and there is no Result then.
 func Parse(path string, o Options) (*Result, error) {
-	p, err := newParser(path, o)
-	if err != nil {
-		return nil, err
-	}
-	data, err := p.read(path)
-	if err != nil {
-		return nil, fmt.Errorf("read zone %s: %w", path, reason(err))
-	}
-	return p.parse(path, data), nil
+	return new(Reader).Parse(context.Background(), path, o)
 }
 
 // ParseBytes is Parse for text that has been read already; path is for positions, the zone's name and relative
-// includes. The Stamp of its File has the size alone.
+// includes. The Stamp of its File has the size alone. data belongs to the Result until DropPositions.
 func ParseBytes(path string, data []byte, o Options) (*Result, error) {
-	p, err := newParser(path, o)
-	if err != nil {
-		return nil, err
-	}
-	if int64(len(data)) > p.o.MaxSize {
-		return nil, fmt.Errorf("read zone %s: %w", path, tooLarge(int64(len(data)), p.o.MaxSize))
-	}
-	p.left -= int64(len(data))
-	p.res.Files = append(p.res.Files, File{Path: path, Stamp: Stamp{Size: int64(len(data))}, SHA256: sha256.Sum256(data)})
-	return p.parse(path, data), nil
+	return new(Reader).ParseBytes(context.Background(), path, data, o)
 }
 
 // parser is the state of one Parse.
 type parser struct {
+	ctx   context.Context
 	o     Options
 	zone  zones.Name
 	res   *Result
-	build *zones.Builder
 	left  int64 // octets that may still be read
+	plain plainReader
+
+	// Where records go: to a packer, or to a builder, with their places; or their places alone are noted.
+	packer *zones.Packer
+	build  *zones.Builder
+	stop   bool // there is no use in going on: only a builder will do, or the files changed
 
 	ttl      ttlState
 	soa      soaState
@@ -145,9 +142,10 @@ type source struct {
 	owner  zones.Name // of the record before; zero: none
 	// ownerBad: the record before has an owner that cannot be read. Records that continue it are checked, but belong nowhere.
 	ownerBad bool
-	// The text that owner was read from, to make no second Name of it.
+	// The text that owner was read from, a copy, to make no second Name of it.
 	ownerText   []byte
 	ownerOrigin zones.Name
+	ownerPlain  bool // the last owner is parser.plain's
 }
 
 func newParser(path string, o Options) (*parser, error) {
@@ -159,30 +157,35 @@ func newParser(path string, o Options) (*parser, error) {
 		}
 		o.Origin = origin
 	}
-	p := &parser{o: o, zone: o.Origin, build: zones.NewBuilder(o.Origin), left: o.MaxSize}
-	p.res = &Result{Origin: o.Origin, places: &positions{seed: maphash.MakeSeed()}}
+	p := &parser{o: o, zone: o.Origin, left: o.MaxSize}
+	p.res = &Result{Origin: o.Origin}
 	p.ttl.directive, p.ttl.hasDirective = o.DefaultTTL, o.DefaultTTL != 0
 	return p, nil
 }
 
-func (p *parser) parse(path string, data []byte) *Result {
-	p.file(&source{path: path, origin: p.zone}, data)
+// parse reads the file that starts with data, and goes on in the window, if there is one.
+func (p *parser) parse(path string, data []byte, in *window) *Result {
+	p.file(&source{path: path, origin: p.zone}, data, in)
+	if p.stop {
+		return nil
+	}
 	if p.records == 0 && p.res.Errors == 0 {
 		p.report(zones.Pos{File: path}, zones.Error, "holds no records: a zone has a SOA record at least; %s is not loaded", p.zone)
 	}
-	if p.res.Errors == 0 {
+	if p.res.Errors == 0 && p.build != nil {
 		p.res.Zone = p.build.Zone()
 	}
-	p.build = nil
 	return p.res
 }
 
 // file reads one file, the zone's own or an included one.
-func (p *parser) file(src *source, data []byte) {
+func (p *parser) file(src *source, data []byte, in *window) {
 	src.parent, p.src = p.src, src
 	defer func() { p.src = src.parent }()
-	src.file = len(p.res.places.files)
-	p.res.places.files = append(p.res.places.files, src.path)
+	src.file = p.sources
+	if places := p.res.places; places != nil {
+		places.files = append(places.files, src.path)
+	}
 	p.sources++
 
 	if text := notText(data); text != "" {
@@ -195,11 +198,17 @@ func (p *parser) file(src *source, data []byte) {
 		return
 	}
 	src.scan = newScanner(data)
+	src.scan.in = in
 	if bytes.HasPrefix(data, []byte("\ufeff")) {
 		p.report(zones.Pos{File: src.path, Line: 1, Col: 1}, zones.Warning, "byte order mark: save the file as UTF-8 without one, other name servers refuse it")
 		src.scan.off, src.scan.lineStart = 3, 3
 	}
-	for src.scan.next() {
+	for !p.stop {
+		p.plainLines()
+		p.ownerFromPlain()
+		if p.stop || !src.scan.next() {
+			break
+		}
 		before := len(p.res.Problems)
 		for _, f := range src.scan.flaws {
 			p.report(zones.Pos{File: src.path, Line: f.line, Col: f.col}, f.severity, "%s", f.text)
@@ -252,6 +261,7 @@ func (p *parser) report(pos zones.Pos, severity zones.Severity, format string, a
 	count := &p.res.Warnings
 	if severity == zones.Error {
 		count = &p.res.Errors
+		p.stop = p.stop || p.build == nil
 	}
 	*count++
 	if *count <= p.o.MaxProblems {

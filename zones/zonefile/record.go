@@ -182,7 +182,7 @@ func (p *parser) owner(t token, silent bool) (zones.Name, bool) {
 		p.warnForm(t, wire, form)
 	}
 	src.owner, src.ownerBad = name, false
-	src.ownerText, src.ownerOrigin = t.text, src.origin
+	src.ownerText, src.ownerOrigin = append(src.ownerText[:0], t.text...), src.origin
 	return name, true
 }
 
@@ -240,6 +240,17 @@ func (p *parser) noteTTL(h header) {
 func (p *parser) add(h header, data []byte) bool {
 	if h.typ == dns.TypeSOA && !p.checkSOA(h, data) {
 		return false
+	}
+	switch {
+	case p.packer != nil:
+		p.records++
+		wire := h.owner.Wire()
+		p.stop = p.stop || !p.packer.Add([]byte(wire[:len(wire)-len(p.zone.Wire())]), h.typ, h.ttl, data)
+		return true
+	case p.build == nil:
+		p.records++
+		p.res.places.add(h.owner, h.typ, p.src.file, h.first.line, h.first.col)
+		return true
 	}
 	added, sameTTL, err := p.build.Add(h.owner, h.typ, h.ttl, data)
 	if err != nil {

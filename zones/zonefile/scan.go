@@ -44,6 +44,7 @@ type flaw struct {
 // and scanning goes on with the next one.
 type scanner struct {
 	data      []byte
+	in        *window // where data comes from; nil: it is all there
 	off       int
 	line      int // of off
 	lineStart int // offset of that line's first byte
@@ -100,6 +101,13 @@ func (s *scanner) next() bool {
 	startOff, startLine, startLineStart := s.off, s.line, s.lineStart
 	for {
 		closed := s.scanRecord()
+		if s.off == len(s.data) && s.in.more() {
+			// The record may go on in what is not read yet.
+			s.off, s.line, s.lineStart = startOff, startLine, startLineStart
+			s.refill()
+			startOff, startLineStart = s.off, s.lineStart
+			continue
+		}
 		if closed || s.wary || s.openQuote {
 			break
 		}

@@ -1,0 +1,473 @@
+package zones
+
+import (
+	"bytes"
+	"encoding/binary"
+	"slices"
+
+	"github.com/miekg/dns"
+)
+
+// packing is what a Packer needs while it writes nodes.
+//
+// The nodes are walked twice in canonical order. The first time their sizes are added up, the second time they are
+// written where they belong. Most are plain: some RRsets that are nothing but records, from one run. All others are made at once
+// the first time, aside, as a Builder makes them: a unit, which is one name, or a delegation with all that is below it. The
+// second time they are copied. Places of other nodes are put in when all nodes are there.
+type packing struct {
+	path  [128]packStep // the names above the node at hand, and itself; path[0] is the apex
+	depth int           // of the node at hand
+	deep  int           // of the deepest
+
+	wild    int // of Packer.wild
+	nodes   int
+	place   uint32 // of the next node, from the apex on the first time
+	failed  bool
+	builder Builder // of the unit at hand
+	made    [][]byte
+	units   []packUnit
+	owner   []byte
+
+	// The second time.
+	zone    *Zone
+	unit    int // the next of units
+	fix     []uint32
+	waiting [16]packEntry
+	waits   int
+}
+
+// packStep is a node on the way from the apex to the one at hand.
+type packStep struct {
+	rel          []byte
+	hash         uint64
+	flags, cover byte
+}
+
+// packUnit is a unit that was made, of runs from … to-1; wild is packing.wild behind it.
+type packUnit struct {
+	from, to, wild int
+	octets         []byte // in the log made
+}
+
+// packEntry is a node to be put into the index.
+type packEntry struct {
+	hash  uint64
+	place uint32
+}
+
+func (k *packing) drop() {
+	k.made = dropChunks(k.made)
+	k.units, k.fix, k.zone, k.failed, k.deep = k.units[:0], k.fix[:0], nil, false, 0
+}
+
+// Zone makes the zone of what was added. Like Builder.Zone it demands no SOA. The packer is to be Reset before it is used
+// again. The error is ErrNotPacked.
+func (p *Packer) Zone() (*Zone, error) {
+	defer p.drop()
+	if p.runs.n > 0 {
+		p.end()
+	}
+	p.spoilt = p.spoilt || p.size > maxZone
+	if p.spoilt {
+		return nil, ErrNotPacked
+	}
+	p.sort()
+	p.sortWild()
+	k := &p.packing
+	p.walk()
+	if k.failed || k.place > maxPlace {
+		return nil, ErrNotPacked
+	}
+	z := &Zone{
+		origin: p.origin, hash: p.key.hash[p.labels], labels: uint8(p.labels), depth: uint8(k.deep),
+		nodes: uint32(k.nodes), records: uint32(p.records), buckets: uint32(bucketsFor(k.nodes)),
+	}
+	z.first = z.buckets*bucketSize/4 + uint32((k.nodes-1)/markEvery)
+	z.apex, z.end = Node(z.first), z.first+k.place
+	z.base = make([]byte, int(z.end)<<2)
+	z.sum = newSum(len(z.base))
+	hugePages(z.base)
+	k.zone = z
+	p.walk()
+	k.flush()
+	for _, place := range k.fix {
+		z.link(place)
+	}
+	z.neg = negativeSOA(z.node(z.apex))
+	return z, nil
+}
+
+// sortWild puts the parents of wildcards in canonical order, each once.
+func (p *Packer) sortWild() {
+	if len(p.wild) > 1 {
+		slices.SortFunc(p.wild, compareNames)
+		p.wild = slices.CompactFunc(p.wild, bytes.Equal)
+	}
+}
+
+// walk passes over all names in canonical order.
+func (p *Packer) walk() {
+	k := &p.packing
+	k.depth, k.wild, k.nodes, k.place, k.unit, k.fix = 0, 0, 0, 0, 0, k.fix[:0]
+	if k.zone != nil {
+		k.place = k.zone.first
+	}
+	k.path[0] = packStep{hash: p.key.hash[p.labels]}
+	for from := 0; from < p.runs.n && !k.failed; {
+		rel, _ := p.run(*p.runs.at(uint32(from)))
+		to := p.group(from, rel)
+		if from == 0 && len(rel) > 0 {
+			p.node(nil, 0, 0)
+		}
+		if len(rel) > 0 && int(rel[0])+1 < len(rel) {
+			p.above(rel)
+		}
+		from = p.node(rel, from, to)
+	}
+	if p.runs.n == 0 {
+		p.node(nil, 0, 0)
+	}
+}
+
+// group returns the end of the runs from from on that have the name rel.
+func (p *Packer) group(from int, rel []byte) int {
+	to := from + 1
+	for ; to < p.runs.n; to++ {
+		if next, _ := p.run(*p.runs.at(uint32(to))); !bytes.Equal(next, rel) {
+			break
+		}
+	}
+	return to
+}
+
+// above makes empty non-terminals of the names above rel, which has several labels, that have no records.
+func (p *Packer) above(rel []byte) {
+	k := &p.packing
+	var off [128]uint8
+	labels := labelStarts(rel, &off)
+	known := min(labels-1, k.depth)
+	for ; known > 0; known-- {
+		if bytes.Equal(k.path[known].rel, rel[off[labels-known]:]) {
+			break
+		}
+	}
+	for d := known + 1; d < labels; d++ {
+		p.node(rel[off[labels-d]:], 0, 0)
+	}
+}
+
+// node passes over the node of the name rel, whose runs are from … to-1, and returns the next run.
+func (p *Packer) node(rel []byte, from, to int) int {
+	k := &p.packing
+	var step packStep
+	depth := 0
+	if len(rel) > 0 {
+		if depth = 1; int(rel[0])+1 < len(rel) {
+			depth = countLabels(rel)
+		}
+		above := &k.path[depth-1]
+		step.cover = coverBelow(above.flags, above.cover, byte(depth-1), 0)
+		if k.zone != nil {
+			step.hash = hashLabel(above.hash, rel[1:], int(rel[0]))
+		}
+	} else {
+		step.hash = k.path[0].hash
+	}
+	step.rel = rel
+	if k.wild < len(p.wild) && bytes.Equal(p.wild[k.wild], rel) {
+		k.wild++
+		step.flags = flagWild
+	}
+	k.depth, k.deep = depth, max(k.deep, depth)
+	k.path[depth] = step
+	if k.zone != nil {
+		return p.write(from, to)
+	}
+	size, plain := p.plainSize(rel, from, to)
+	if !plain {
+		return p.makeUnit(from, to)
+	}
+	if step.flags&flagWild != 0 {
+		size += 4
+	}
+	k.nodes++
+	k.place += uint32(align(size) >> 2)
+	return to
+}
+
+// plainSize returns how many octets a node takes; false where it is not plain.
+func (p *Packer) plainSize(rel []byte, from, to int) (size int, plain bool) {
+	size = nodeHead + len(rel)
+	var last packedKind
+	var seen [8][]byte
+	count := 0
+	for ; from < to; from++ {
+		_, records := p.run(*p.runs.at(uint32(from)))
+		for r, rest, ok := p.next(records); ok; r, rest, ok = p.next(rest) {
+			if r.typ != last.typ {
+				if r.typ < last.typ || !isPlain(r.typ) {
+					return 0, false
+				}
+				last, count = r.packedKind, 0
+				size += setHead
+			} else if r.ttl != last.ttl || count == len(seen) {
+				return 0, false
+			}
+			for _, d := range seen[:count] {
+				if bytes.Equal(d, r.data) {
+					return 0, false
+				}
+			}
+			seen[count] = r.data
+			count++
+			size += recordHead + len(r.data)
+		}
+	}
+	return size, true
+}
+
+// makeUnit makes the unit that starts with the runs from … to-1, which are of the node at hand, and returns the next run.
+func (p *Packer) makeUnit(from, to int) int {
+	k := &p.packing
+	b := &k.builder
+	b.reset(p.origin)
+	top, depth := k.path[k.depth].rel, k.depth
+	p.addRuns(from, to)
+	end := to
+	if depth > 0 && p.hasType(from, to, dns.TypeNS) {
+		for end < p.runs.n {
+			rel, _ := p.run(*p.runs.at(uint32(end)))
+			if !below(rel, top) {
+				break
+			}
+			next := p.group(end, rel)
+			p.addRuns(end, next)
+			end = next
+		}
+	}
+	if k.failed {
+		return end
+	}
+	first := uint32(depth) // the names before it are its ancestors
+	if k.path[depth].flags&flagWild != 0 {
+		b.names.at(first).flags |= flagWild
+	}
+	b.measure()
+	size := 0
+	for id := first; id < uint32(b.names.n); id++ {
+		size += int(b.names.at(id).place) << 2
+	}
+	octets := k.room(size)
+	at := uint32(0)
+	for id := first; id < uint32(b.names.n); id++ {
+		n := b.names.at(id)
+		step := packStep{rel: b.rel(id), flags: n.flags}
+		if id == first {
+			step.rel = top
+		} else if k.wild < len(p.wild) && bytes.Equal(p.wild[k.wild], step.rel) {
+			k.wild++
+		}
+		n.cover = coverOf(n.flags, n.depth)
+		if n.depth > 0 {
+			above := &k.path[n.depth-1]
+			n.cover = coverBelow(above.flags, above.cover, n.depth-1, n.cover)
+		}
+		step.cover = n.cover
+		k.path[n.depth] = step
+		k.deep = max(k.deep, int(n.depth))
+		n.place, at = at, at+n.place
+	}
+	for id := first; id < uint32(b.names.n); id++ {
+		b.write(octets, id)
+	}
+	k.depth = depth
+	k.nodes += b.names.n - int(first)
+	k.place += uint32(size >> 2)
+	k.units = append(k.units, packUnit{from, end, k.wild, octets})
+	return end
+}
+
+// hasType says whether the runs from … to-1 have a record of a type.
+func (p *Packer) hasType(from, to int, typ uint16) bool {
+	for ; from < to; from++ {
+		_, records := p.run(*p.runs.at(uint32(from)))
+		for r, rest, ok := p.next(records); ok; r, rest, ok = p.next(rest) {
+			if r.typ == typ {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// addRuns adds the runs from … to-1, which are of one name, to the builder.
+func (p *Packer) addRuns(from, to int) {
+	k := &p.packing
+	for ; from < to; from++ {
+		rel, records := p.run(*p.runs.at(uint32(from)))
+		k.owner = append(append(k.owner[:0], rel...), p.origin.wire...)
+		for r, rest, ok := p.next(records); ok; r, rest, ok = p.next(rest) {
+			added, sameTTL, err := k.builder.AddWire(k.owner, r.typ, r.ttl, r.data)
+			k.failed = k.failed || !added || !sameTTL || err != nil
+		}
+	}
+}
+
+// room returns n octets of the log made.
+func (k *packing) room(n int) []byte {
+	last := len(k.made) - 1
+	if last < 0 {
+		k.made = append(k.made, make([]byte, 0, max(firstChunk, n)))
+		last = 0
+	} else if c := k.made[last]; len(c)+n > cap(c) {
+		k.made = append(k.made, newScratch(max(chunkSize, n))[:0])
+		last++
+	}
+	c := k.made[last]
+	k.made[last] = c[:len(c)+n]
+	out := k.made[last][len(c):]
+	clear(out)
+	return out
+}
+
+// write writes the node at hand, or the unit that starts with it, and returns the next run.
+func (p *Packer) write(from, to int) int {
+	k := &p.packing
+	step := &k.path[k.depth]
+	if from < to && k.unit < len(k.units) && k.units[k.unit].from == from {
+		u := &k.units[k.unit]
+		k.unit++
+		step.flags, step.cover = u.octets[0], u.octets[1]
+		k.wild = u.wild
+		k.copyUnit(u.octets)
+		return u.to
+	}
+	if step.flags&flagWild != 0 {
+		k.fix = append(k.fix, k.place)
+	}
+	at := int(k.place) << 2
+	out := p.appendPlain(k.zone.base[at:at:len(k.zone.base)], step, from, to)
+	k.enter(step.hash, len(out))
+	return to
+}
+
+// copyUnit copies the nodes of a unit to the place at hand.
+func (k *packing) copyUnit(octets []byte) {
+	copy(k.zone.base[int(k.place)<<2:], octets)
+	for len(octets) > 0 {
+		size := nodeSize(octets)
+		if octets[0]&flagWild != 0 || hasTargets(octets) {
+			k.fix = append(k.fix, k.place)
+		}
+		k.enter(hashName(k.zone.hash, nodeName(octets)), size)
+		octets = octets[size:]
+	}
+}
+
+// hasTargets says whether places of targets are in the node.
+func hasTargets(b []byte) bool {
+	for i, heads := 0, nodeHeads(b); i < nodeSets(b); i++ {
+		if b[heads+i*setHead+7]&setTargets != 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// appendPlain appends a plain node.
+func (p *Packer) appendPlain(out []byte, step *packStep, from, to int) []byte {
+	type plainSet struct {
+		typ, count uint16
+		size       int
+	}
+	var room [16]plainSet // there are fewer plain types
+	sets, last := room[:0], plainSet{}
+	for run := from; run < to; run++ {
+		_, records := p.run(*p.runs.at(uint32(run)))
+		for r, rest, ok := p.next(records); ok; r, rest, ok = p.next(rest) {
+			if r.typ != last.typ {
+				sets = append(sets, plainSet{typ: r.typ})
+				last = sets[len(sets)-1]
+			}
+			s := &sets[len(sets)-1]
+			s.count++
+			s.size += recordHead + len(r.data)
+		}
+	}
+	start := len(out)
+	out = appendHead(out, step.flags, step.cover, len(sets), step.rel)
+	end := len(out) - start + len(sets)*setHead
+	for _, s := range sets {
+		end += s.size
+		out = appendSetHead(out, s.typ, s.count, end, 0)
+	}
+	for run := from; run < to; run++ {
+		_, records := p.run(*p.runs.at(uint32(run)))
+		for r, rest, ok := p.next(records); ok; r, rest, ok = p.next(rest) {
+			out = appendRecord(out, r.typ, r.ttl, r.data)
+		}
+	}
+	return out
+}
+
+// enter notes the node at hand, of so many octets, in marks and index, and goes to the next one. The index is
+// written a little later: its buckets are anywhere in memory, and are on their way meanwhile.
+func (k *packing) enter(hash uint64, size int) {
+	z := k.zone
+	if k.nodes%markEvery == 0 && k.nodes > 0 {
+		binary.LittleEndian.PutUint32(z.base[int(z.buckets)*bucketSize+4*(k.nodes/markEvery-1):], k.place)
+	}
+	e := &k.waiting[k.waits%len(k.waiting)]
+	if k.waits >= len(k.waiting) {
+		insert(z.base, int(z.buckets), e.hash, e.place)
+	}
+	*e = packEntry{hash, k.place}
+	prefetchLine(&z.base[bucketOf(hash, int(z.buckets))*bucketSize])
+	k.waits++
+	k.nodes++
+	k.place += uint32(align(size) >> 2)
+}
+
+// flush puts the nodes that still wait into the index.
+func (k *packing) flush() {
+	for i := max(0, k.waits-len(k.waiting)); i < k.waits; i++ {
+		e := k.waiting[i%len(k.waiting)]
+		insert(k.zone.base, int(k.zone.buckets), e.hash, e.place)
+	}
+	k.waits = 0
+}
+
+// link puts the places of other nodes into the node at place, whose zone nobody else sees yet.
+func (z *Zone) link(place uint32) {
+	b := nodeAt(z.base, place)
+	if b[0]&flagWild != 0 {
+		var name [maxName + 2]byte
+		name[0], name[1] = 1, '*'
+		end := 2 + copy(name[2:], nodeName(b))
+		w := z.lookup(hashLabel(hashName(z.hash, nodeName(b)), "*", 1), name[:end])
+		binary.LittleEndian.PutUint32(b[nodeHead+int(b[4]):], uint32(w))
+	}
+	for i, heads := 0, nodeHeads(b); i < nodeSets(b); i++ {
+		s := nodeSet(b, heads, i)
+		if s.flags&setTargets == 0 {
+			continue
+		}
+		places, rest := s.body[s.targets():], s.wire()
+		for j := range int(s.count) {
+			var d []byte
+			d, rest = firstRecord(rest)
+			binary.LittleEndian.PutUint32(places[4*j:], z.targetPlace(targetName(s.typ, d)))
+		}
+	}
+}
+
+// targetPlace returns what a node has for the place of a target.
+func (z *Zone) targetPlace(name []byte) uint32 {
+	if !nameWithin(name, z.origin.wire) {
+		return targetOutside
+	}
+	if n := z.lookupWire(name); n != NoNode {
+		return uint32(n)
+	}
+	return targetByName
+}
