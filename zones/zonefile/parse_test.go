@@ -275,9 +275,23 @@ func TestProblemLimit(t *testing.T) {
 }
 
 // write writes a file of a test.
+// write writes a file, in place where it is there and does not shrink. It does so in one step: no watcher sees a file that is empty
+// for the moment, however long this machine makes of it.
 func write(t *testing.T, path, text string) {
 	t.Helper()
-	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+	if info, err := os.Stat(path); err != nil || info.Size() > int64(len(text)) {
+		aside := filepath.Join(filepath.Dir(path), ".write~")
+		if err := errors.Join(os.WriteFile(aside, []byte(text), 0o644), os.Rename(aside, path)); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = f.WriteString(text)
+	if err := errors.Join(err, f.Close()); err != nil {
 		t.Fatal(err)
 	}
 }
