@@ -23,6 +23,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/mangrove-dns/mangrove/zones"
@@ -122,15 +123,20 @@ func listen(t *testing.T, serve func(net.Conn)) uint16 {
 	return portOf(l)
 }
 
-// closedPort returns a port that nothing listens on.
+// closedPort returns a port that nothing listens on until the test ends: it is the client's of a connection.
 func closedPort(t *testing.T) uint16 {
 	t.Helper()
 	l, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	return portOf(l)
+	t.Cleanup(func() { l.Close() })
+	conn, err := net.Dial("tcp4", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	return uint16(conn.LocalAddr().(*net.TCPAddr).Port)
 }
 
 var loopback = Target{Addr: netip.MustParseAddr("127.0.0.1")}
@@ -138,6 +144,7 @@ var loopback = Target{Addr: netip.MustParseAddr("127.0.0.1")}
 func watchOf(typ Type, port uint16, change func(*Check)) Watch {
 	c := Default()
 	c.Type, c.Port = typ, port
+	c.Timeout = 30 * time.Second // more than the slowest machine needs with itself
 	if change != nil {
 		change(&c)
 	}
@@ -345,12 +352,11 @@ func TestProbeHTTPS(t *testing.T) {
 
 // Servers that accept and then do badly: the reason says what was being waited for.
 func TestProbeBadServers(t *testing.T) {
-	release := make(chan struct{})
-	stuck := func(net.Conn) { <-release }
+	stuck := func(c net.Conn) { io.Copy(io.Discard, c) }
 	headersOnly := func(c net.Conn) {
 		http.ReadRequest(bufio.NewReader(c))
 		io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")
-		<-release
+		stuck(c)
 	}
 	asked := func(answer string) func(net.Conn) {
 		return func(c net.Conn) {
@@ -378,15 +384,16 @@ func TestProbeBadServers(t *testing.T) {
 		{"endless hints", HTTP, asked(strings.Repeat("HTTP/1.1 103 Early Hints\r\n\r\n", 9)), "", "more than 8 interim responses while waiting for headers"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			release = make(chan struct{})
-			port := listen(t, c.serve)
-			defer close(release)
-			r := (&Prober{}).Probe(t.Context(), watchOf(c.typ, port, func(check *Check) {
-				check.ExpectBody = c.body
-				if strings.HasPrefix(c.want, "timeout") {
-					check.Timeout = 300 * time.Millisecond
-				}
-			}))
+			var r Result
+			var port uint16
+			body := func(check *Check) { check.ExpectBody = c.body }
+			if strings.HasPrefix(c.want, "timeout") {
+				port = 80
+				r = probeInBubble(t, c.serve, watchOf(c.typ, port, func(check *Check) { body(check); check.Timeout = 300 * time.Millisecond }))
+			} else {
+				port = listen(t, c.serve)
+				r = (&Prober{}).Probe(t.Context(), watchOf(c.typ, port, body))
+			}
 			want := c.want
 			if want != "" {
 				want = fmt.Sprintf("%s 127.0.0.1:PORT: %s", c.typ, want)
@@ -396,6 +403,24 @@ func TestProbeBadServers(t *testing.T) {
 			}
 		})
 	}
+}
+
+// probeInBubble probes a server at the end of a pipe, in virtual time: what the probe waits for when its time is over
+// does not depend on how fast the machine is.
+func probeInBubble(t *testing.T, serve func(net.Conn), w Watch) (r Result) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		p := &Prober{Dial: func(context.Context, string, string) (net.Conn, error) {
+			client, server := net.Pipe()
+			go func() {
+				defer server.Close()
+				serve(server)
+			}()
+			return client, nil
+		}}
+		r = p.Probe(t.Context(), w)
+	})
+	return r
 }
 
 // What fails on this machine says nothing about the target.
@@ -412,7 +437,7 @@ func TestProbeAbstains(t *testing.T) {
 		{os.NewSyscallError("connect", syscall.EHOSTUNREACH), false, "no route to host"},
 		{os.NewSyscallError("connect", syscall.ECONNREFUSED), false, "connection refused"},
 		{os.NewSyscallError("connect", syscall.ECONNRESET), false, "connection reset by peer"},
-		{os.NewSyscallError("connect", syscall.ETIMEDOUT), false, "timeout after 3 s while connecting"},
+		{os.NewSyscallError("connect", syscall.ETIMEDOUT), false, "timeout after 30 s while connecting"},
 		{context.Canceled, true, "no vote: called off while connecting"},
 		{errors.New("something else"), false, "something else while connecting"},
 	} {
@@ -491,7 +516,7 @@ func TestProbeNamedTargets(t *testing.T) {
 				},
 			}
 			check := Default()
-			check.Type, check.Port = TCP, port
+			check.Type, check.Port, check.Timeout = TCP, port, 30*time.Second
 			if errors.Is(c.err, context.DeadlineExceeded) {
 				check.Timeout = 20 * time.Millisecond
 			}
