@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -19,15 +20,20 @@ const token = "mirror-test-token"
 // pdns is a PowerDNS with an empty example.org.
 type pdns struct{ url, dns string }
 
-// freePort returns a port that is free for UDP and TCP on loopback just now.
+// given counts the ports that this process has tried.
+var given atomic.Uint32
+
+// freePort returns a port that is free for UDP and TCP on loopback just now. It is below those that the system hands out by
+// itself: any socket that somebody opens may have one of them before the server that it is for has bound it.
 func freePort(t *testing.T) int {
 	t.Helper()
-	for range 50 {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+	const lowest, count = 10_000, 20_000
+	for range 200 {
+		port := lowest + (os.Getpid()*211+int(given.Add(1)))%count
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
 		if err != nil {
-			t.Fatal(err)
+			continue
 		}
-		port := l.Addr().(*net.TCPAddr).Port
 		u, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: port})
 		_ = l.Close()
 		if err == nil {
@@ -113,7 +119,7 @@ func start(t *testing.T, url, program string, args ...string) {
 			t.Logf("%s said:\n%s", program, said[max(0, len(said)-4000):])
 		}
 	})
-	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); {
+	for deadline := time.Now().Add(2 * time.Minute); time.Now().Before(deadline); {
 		if resp, err := http.Get(url); err == nil {
 			_ = resp.Body.Close()
 			return

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -24,15 +25,20 @@ const (
 	apex      = "$TTL 3600\n@ IN SOA ns1 hostmaster 1 7200 900 1209600 60\n@ IN NS ns1.example.net.\n"
 )
 
-// freePort returns a port that is free for UDP and TCP on loopback just now.
+// given counts the ports that this process has tried.
+var given atomic.Uint32
+
+// freePort returns a port that is free for UDP and TCP on loopback just now. It is below those that the system hands out by
+// itself: any socket that somebody opens may have one of them before the server that it is for has bound it.
 func freePort(t *testing.T) int {
 	t.Helper()
-	for range 50 {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+	const lowest, count = 10_000, 20_000
+	for range 200 {
+		port := lowest + (os.Getpid()*211+int(given.Add(1)))%count
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
 		if err != nil {
-			t.Fatal(err)
+			continue
 		}
-		port := l.Addr().(*net.TCPAddr).Port
 		u, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: port})
 		_ = l.Close()
 		if err == nil {
@@ -72,7 +78,7 @@ func start(t *testing.T, addr, program string, args ...string) {
 	})
 	q := new(dns.Msg)
 	q.SetQuestion("example.org.", dns.TypeSOA)
-	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); {
+	for deadline := time.Now().Add(2 * time.Minute); time.Now().Before(deadline); {
 		if r, err := dns.Exchange(q, addr); err == nil && len(r.Answer) == 1 {
 			return
 		}
