@@ -5,7 +5,9 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -17,7 +19,7 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"mangrove": main})
 }
 
-// TestScripts runs the program as a user does. Scripts have two commands beside testscript's own:
+// TestScripts runs the program as a user does. Scripts have three commands beside testscript's own:
 //
 //	freeport VAR...                  sets each VAR to a port of 127.0.0.1 that is free
 //	lookup ADDR NAME TYPE WANT...    waits until the server answers exactly these records' data, in any order
@@ -38,12 +40,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"freeport": func(ts *testscript.TestScript, _ bool, args []string) {
 				for _, name := range args {
-					l, err := net.Listen("tcp", "127.0.0.1:0")
-					ts.Check(err)
-					defer l.Close()
-					_, port, err := net.SplitHostPort(l.Addr().String())
-					ts.Check(err)
-					ts.Setenv(name, port)
+					ts.Setenv(name, freePort(ts))
 				}
 			},
 			"lookup": lookup,
@@ -52,22 +49,43 @@ func TestScripts(t *testing.T) {
 	})
 }
 
+// given counts the ports that this process has tried.
+var given atomic.Uint32
+
+// freePort returns a port that is free for UDP and TCP on loopback just now. It is below those that the system hands out by
+// itself: any socket that somebody opens may have one of them before the server that it is for has bound it.
+func freePort(ts *testscript.TestScript) string {
+	const lowest, count = 10_000, 20_000
+	for range 200 {
+		port := strconv.Itoa(lowest + (os.Getpid()*211+int(given.Add(1)))%count)
+		l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", port))
+		if err != nil {
+			continue
+		}
+		u, err := net.ListenPacket("udp", l.Addr().String())
+		l.Close()
+		if err == nil {
+			u.Close()
+			return port
+		}
+	}
+	ts.Fatalf("no port is free for UDP and TCP")
+	return ""
+}
+
+// patience is how long a server may take for what is waited for. It tells a test that hangs from one that is slow.
+const patience = 90 * time.Second
+
 func lookup(ts *testscript.TestScript, neg bool, args []string) {
 	if len(args) < 3 || neg {
 		ts.Fatalf("usage: lookup ADDR NAME TYPE WANT...")
 	}
 	m := new(dns.Msg).SetQuestion(dns.Fqdn(args[1]), dns.StringToType[args[2]])
 	var got []string
-	for range 500 {
+	for begin := time.Now(); time.Since(begin) < patience; waitABit() {
 		r, err := dns.Exchange(m, args[0])
 		if err != nil {
-			got = []string{err.Error()}
-			// Nobody listens yet: the next try's own time-out is the wait.
-			conn, derr := net.Dial("tcp", args[0])
-			if derr == nil {
-				conn.Close()
-			}
-			waitABit()
+			got = []string{err.Error()} // nobody listens yet
 			continue
 		}
 		got = got[:0]
@@ -80,7 +98,6 @@ func lookup(ts *testscript.TestScript, neg bool, args []string) {
 		if sameSet(got, args[3:]) {
 			return
 		}
-		waitABit()
 	}
 	ts.Fatalf("%s %s: got %q, want %q", args[1], args[2], got, args[3:])
 }
@@ -91,13 +108,12 @@ func until(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	want := regexp.MustCompile(args[0])
 	var out string
-	for range 500 {
+	for begin := time.Now(); time.Since(begin) < patience; waitABit() {
 		// What it exits with does not count: a status that is not yet so may well be an error.
 		_ = ts.Exec(args[1], args[2:]...)
 		if out = ts.ReadFile("stdout"); want.MatchString(out) {
 			return
 		}
-		waitABit()
 	}
 	ts.Fatalf("%s never printed %q, but\n%s", strings.Join(args[1:], " "), args[0], out)
 }
