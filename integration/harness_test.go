@@ -112,7 +112,7 @@ func (n *node) write(name, text string) {
 	}
 }
 
-var readyLine = regexp.MustCompile(`msg=ready listen="?([0-9.:,\[\]]+)`)
+var readyLine = regexp.MustCompile(`msg=ready listen="?([0-9.:,\[\]]+)"? `)
 
 // start starts the daemon and waits until it answers.
 func (n *node) start() {

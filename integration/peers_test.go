@@ -9,7 +9,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -36,19 +38,30 @@ func peerBinary(t testing.TB, name string) string {
 	return ""
 }
 
+// given counts the ports that this process has handed out.
+var given atomic.Uint32
+
+// nextPort returns a port that nobody else is given. It is below those that the system hands out by itself: with one of
+// them, any socket that somebody opens may have it before the server that it is for has bound it, or while a target is dead.
+func nextPort() int {
+	const lowest, count = 10_000, 20_000
+	return lowest + (os.Getpid()*211+int(given.Add(1)))%count
+}
+
 // freePort returns an address of loopback with a port that was free for UDP and TCP a moment ago.
 func freePort(t testing.TB) string {
 	t.Helper()
-	for range 20 {
-		tcp, err := net.Listen("tcp", "127.0.0.1:0")
+	for range 200 {
+		addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(nextPort()))
+		tcp, err := net.Listen("tcp", addr)
 		if err != nil {
-			t.Fatal(err)
+			continue
 		}
-		udp, err := net.ListenPacket("udp", tcp.Addr().String())
+		udp, err := net.ListenPacket("udp", addr)
 		tcp.Close()
 		if err == nil {
 			udp.Close()
-			return tcp.Addr().String()
+			return addr
 		}
 	}
 	t.Fatal("no port is free for UDP and TCP")

@@ -21,18 +21,16 @@ type target struct {
 // newTargets starts a target on each of the addresses, all at one port, which it returns.
 func newTargets(t testing.TB, ips ...string) (port int, all []*target) {
 	t.Helper()
-	for range 20 {
-		l, err := net.Listen("tcp", net.JoinHostPort(ips[0], "0"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		port := l.Addr().(*net.TCPAddr).Port
-		listeners := []net.Listener{l}
-		for _, ip := range ips[1:] {
-			more, lerr := net.Listen("tcp", net.JoinHostPort(ip, fmt.Sprint(port)))
+	var err error
+	for range 200 {
+		port := nextPort()
+		var listeners []net.Listener
+		err = nil
+		for _, ip := range ips {
+			l, lerr := net.Listen("tcp", net.JoinHostPort(ip, fmt.Sprint(port)))
 			err = errors.Join(err, lerr)
 			if lerr == nil {
-				listeners = append(listeners, more)
+				listeners = append(listeners, l)
 			}
 		}
 		if err != nil {
@@ -50,7 +48,7 @@ func newTargets(t testing.TB, ips ...string) (port int, all []*target) {
 		}
 		return port, all
 	}
-	t.Fatalf("no port is free on all of %v", ips)
+	t.Fatalf("no port is free on all of %v: %v", ips, err)
 	return 0, nil
 }
 

@@ -320,7 +320,7 @@ func TestDelays(t *testing.T) {
 	}{
 		{"default", "private_targets: [127.0.0.0/8]\n", healthcheck.Default()},
 		{"fast", fastChecks, healthcheck.Check{Interval: 200 * time.Millisecond, FastInterval: 50 * time.Millisecond,
-			Timeout: time.Second, Fall: healthcheck.Fall{Count: 2}}},
+			Timeout: 10 * time.Second, Fall: healthcheck.Fall{Count: 2}}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

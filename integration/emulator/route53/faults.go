@@ -47,6 +47,13 @@ func (s *Server) Fail(op string, n int, effect Effect) {
 	s.faults = append(s.faults, &spoiler{op: op, effect: effect, left: n})
 }
 
+// ClearFaults drops the faults that Fail has added and no call has met.
+func (s *Server) ClearFaults() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.faults = nil
+}
+
 // SetDark takes the whole API away (every connection is cut, as if nobody were
 // there) or gives it back. DNS goes on answering.
 func (s *Server) SetDark(dark bool) {
