@@ -21,7 +21,7 @@ build:
 	CGO_ENABLED=0 $(GO) build -trimpath -o mangrove ./cmd/mangrove
 
 test: check peers
-	$(GO) test -race -timeout 15m ./...
+	$(GO) test -race -timeout 20m ./...
 
 check:
 	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "gofmt would change:"; echo "$$unformatted"; exit 1; }

@@ -37,9 +37,17 @@ if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
 		trap 'rm -f $policy' EXIT
 	fi
 	echo "installing for the tests:" $want
-	apt-get update -q >/dev/null &&
-		DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends $want >/dev/null || true
-	want=$(missing)
+	# Where none may be missing, a mirror that is down for a moment is no reason to go without.
+	pauses=0
+	[ "${MANGROVE_PEERS:-}" != required ] || pauses='5 15 45 0'
+	for pause in $pauses; do
+		apt-get -o Acquire::Retries=3 update -q >/dev/null &&
+			DEBIAN_FRONTEND=noninteractive apt-get -o Acquire::Retries=3 -o DPkg::Lock::Timeout=120 \
+				install -qy --no-install-recommends $want >/dev/null || true
+		want=$(missing)
+		[ -n "$want" ] || exit 0
+		sleep $pause
+	done
 fi
 
 if [ -n "$want" ]; then
