@@ -82,12 +82,16 @@ func (c *campaign) await(ctx context.Context, p *process, probes []check, do boo
 	return startSample{First: first.Seconds(), Ready: all.Seconds()}, p.findProcesses()
 }
 
-// settle waits until the machine is idle: servers may work on after their first answer. After a minute it goes on all the
-// same; what is disturbed then is measured again.
-func (c *campaign) settle(ctx context.Context) error {
+// settle waits until the servers are idle: they may work on after their first answer. After a minute it goes on all the
+// same; what they disturb then is measured again.
+func (c *campaign) settle(ctx context.Context, running ...*process) error {
 	const step = 300 * time.Millisecond
+	var pids []int
+	for _, p := range running {
+		pids = append(pids, p.pids...)
+	}
 	for range 200 {
-		before, err := busy()
+		before, err := cpu(pids...)
 		if err != nil {
 			return err
 		}
@@ -96,11 +100,11 @@ func (c *campaign) settle(ctx context.Context) error {
 			return ctx.Err()
 		case <-time.After(step):
 		}
-		after, err := busy()
+		after, err := cpu(pids...)
 		if err != nil {
 			return err
 		}
-		if after-before <= step/10 {
+		if after-before <= step/20 {
 			return nil
 		}
 	}
@@ -109,8 +113,11 @@ func (c *campaign) settle(ctx context.Context) error {
 
 // loadFor is the closed loop for a workload at a server.
 func (c *campaign) loadFor(w *workload, q *questions, p *process) load {
-	l := load{addr: netip.MustParseAddrPort(p.addrPort()), tcp: w.tcp, ask: q, conns: 16, window: 192,
+	l := load{addr: netip.MustParseAddrPort(p.addrPort()), tcp: w.tcp, ask: q, conns: 8, window: 192,
 		last: time.Duration(c.seconds * float64(time.Second))}
+	if w.tcp {
+		l.conns = 16
+	}
 	if p.setup.workers > 1 {
 		// The kernel deals connections out to workers: more of them are dealt more evenly.
 		l.conns, l.window, l.share = 64, 384, true
@@ -159,7 +166,7 @@ func measureOnce(ctx context.Context, p *process, l load) (sample, error) {
 	s := sample{NS: float64(used) / float64(r.answered), QPS: float64(r.answered) / r.elapsed.Seconds(),
 		Util: used.Seconds() / took.Seconds(), Load: load.Seconds() / took.Seconds(),
 		Foreign: (end.all - begin.all - used - load).Seconds() / took.Seconds(),
-		Bytes:   float64(r.bytes) / float64(r.answered), Lost: r.lost}
+		Bytes:   float64(r.bytes) / float64(r.answered), Lost: r.lost, Reconnects: r.reconnects}
 	if all := end.ticks - begin.ticks; all > 0 {
 		s.User = float64(end.user-begin.user) / float64(all)
 	}
@@ -251,7 +258,7 @@ func (f *field) group(ctx context.Context, from, to int) error {
 			_ = os.RemoveAll(p.setup.dir) // scratch
 		}
 	}()
-	if err := f.settle(ctx); err != nil {
+	if err := f.settle(ctx, running...); err != nil {
 		return err
 	}
 	for _, p := range running {
@@ -300,6 +307,9 @@ func (f *field) startAll(ctx context.Context) (running []*process) {
 			continue
 		}
 		s := setup{zoneDir: f.dir, zones: f.data.zones(), workers: f.workers, signed: f.data.signed}
+		if srv.old && f.data.old != nil {
+			s.zoneDir = oldDir(f.dir)
+		}
 		p, sample, err := f.launch(ctx, srv, s, f.probes, f.ask[0].do)
 		if err != nil {
 			f.starts.Failed[srv.name] = err.Error()

@@ -14,6 +14,8 @@ type dataset struct {
 	signed bool // zones come signed; servers that cannot serve signatures cannot serve it
 	// write makes the zone files in dir and returns how many zones and records they have.
 	write func(dir string) error
+	// old, where it is not nil, writes the same zones for servers that do not know all of their types.
+	old   func(dir string) error
 	zones func() []string // their names, without final dot; "." is the root
 	sign  bool            // written unsigned, then signed by dnssec-signzone
 }
@@ -41,7 +43,7 @@ func datasets() []dataset {
 		{name: "big", title: "one zone, 1,000,000 A records", write: writeBig(bigNames), zones: one(bigZone)},
 		{name: "many", title: "50,000 zones of 5 records", write: writeMany, zones: manyZones},
 		{name: "signed", title: "the small zone signed, ECDSA P-256 and NSEC", write: writeSmall, zones: one(smallZone), sign: true, signed: true},
-		{name: "shapes", title: "one zone of wildcards, CNAME chains, MX, SRV and HTTPS, 1,000 each", write: writeShapes, zones: one(shapesZone)},
+		{name: "shapes", title: "one zone of wildcards, CNAME chains, MX, SRV and HTTPS, 1,000 each", write: writeShapes, old: writeOldShapes, zones: one(shapesZone)},
 		{name: "root", title: "a signed root zone of 1,500 made-up TLDs", write: writeRoot, zones: one("."), sign: true, signed: true},
 		{name: "ten", title: "one zone, 10,000,000 A records", write: writeBig(tenNames), zones: one(bigZone)},
 	}
@@ -78,7 +80,7 @@ func (w *workload) questions() *questions {
 }
 
 // generation changes when a generator does: zone files of another one are made again.
-const generation = "1"
+const generation = "2"
 
 // prepare returns the directory with the dataset's zone files, below root; it makes them unless they are there.
 func (d *dataset) prepare(root string) (string, error) {
@@ -96,6 +98,14 @@ func (d *dataset) prepare(root string) (string, error) {
 	if err := d.write(dir); err != nil {
 		return "", fmt.Errorf("dataset %s: %w", d.name, err)
 	}
+	if d.old != nil {
+		if err := os.MkdirAll(oldDir(dir), 0o755); err != nil {
+			return "", err
+		}
+		if err := d.old(oldDir(dir)); err != nil {
+			return "", fmt.Errorf("dataset %s: %w", d.name, err)
+		}
+	}
 	if d.sign {
 		for _, z := range d.zones() {
 			if err := signZone(filepath.Join(root, d.name+".keys"), z, zoneFile(dir, z)); err != nil {
@@ -105,6 +115,9 @@ func (d *dataset) prepare(root string) (string, error) {
 	}
 	return dir, os.WriteFile(stamp, []byte(generation), 0o644)
 }
+
+// oldDir is where the zones are as dataset.old writes them.
+func oldDir(dir string) string { return dir + "-old" }
 
 // zoneFile is where a zone's file is: NAME.zone, root.zone for the root.
 func zoneFile(dir, zone string) string { return filepath.Join(dir, fileName(zone)) }

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/miekg/dns"
 )
 
@@ -75,6 +76,15 @@ func TestTruth(t *testing.T) {
 		}
 		zone := d.zones()[0]
 		zoneDirs[d.name] = readZone(t, zoneFile(dir, zone), zone)
+		if d.old == nil {
+			continue
+		}
+		if err := d.old(dir); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(zoneDirs[d.name], readZone(t, zoneFile(dir, zone), zone)); diff != "" {
+			t.Errorf("%s differs as old servers get it (-new +old):\n%s", d.name, diff)
+		}
 	}
 	for _, w := range workloads() {
 		zone := zoneDirs[w.dataset]

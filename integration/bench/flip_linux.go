@@ -179,7 +179,7 @@ func (c *campaign) flipServer(ctx context.Context, srv *server, loads, turns int
 		p.stop()
 		_ = os.RemoveAll(p.setup.dir)
 	}()
-	if err := c.settle(ctx); err != nil {
+	if err := c.settle(ctx, p); err != nil {
 		return err
 	}
 	l := load{addr: netip.MustParseAddrPort(p.addrPort()), ask: q, conns: 16, window: 192}

@@ -44,6 +44,7 @@ type loadResult struct {
 	sent, answered, lost, wrong uint64
 	bytes                       uint64
 	elapsed                     time.Duration
+	reconnects                  int
 	latency                     histogram
 	firstWrong                  string
 }
@@ -251,7 +252,7 @@ func (g *generator) fill(f *flow, n int, now int64) error {
 	}
 	k, err := f.wire.flush(n)
 	if err != nil {
-		return err
+		return g.reconnect(f, err)
 	}
 	for i := k; i < n; i++ { // not taken by the kernel, so not asked
 		f.slot(first + uint16(i)).sentAt = 0
@@ -261,11 +262,35 @@ func (g *generator) fill(f *flow, n int, now int64) error {
 	return nil
 }
 
+// reconnect makes a new connection in the place of one that the server has ended, as clients do. What was in flight is lost.
+func (g *generator) reconnect(f *flow, why error) error {
+	if g.reconnects++; !g.tcp || g.reconnects > 1000 {
+		return why
+	}
+	f.wire.close()
+	for i := range f.slots {
+		if f.slots[i].sentAt != 0 {
+			f.slots[i].sentAt = 0
+			g.lost++
+		}
+	}
+	f.out = 0
+	w, err := newWire(g.addr, g.tcp)
+	if err != nil {
+		return err
+	}
+	f.wire = w
+	return nil
+}
+
 // drain takes the answers that are there.
 func (g *generator) drain(f *flow) error {
 	n, err := f.wire.take()
-	if n == 0 || err != nil {
-		return err
+	if err != nil {
+		return g.reconnect(f, err)
+	}
+	if n == 0 {
+		return nil
 	}
 	now := nowNS()
 	for i := range n {

@@ -144,8 +144,9 @@ func TestSilence(t *testing.T) {
 	}
 }
 
-// TestStream asks a TCP responder that answers in pieces, whatever the limits of messages are.
-func TestStream(t *testing.T) {
+// streams answers TCP connections, a number of questions each.
+func streams(t *testing.T, limit int) netip.AddrPort {
+	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -157,19 +158,33 @@ func TestStream(t *testing.T) {
 			if err != nil {
 				return
 			}
-			go answerStream(conn)
+			go answerStream(conn, limit)
 		}
 	}()
-	r := runLoad(t, load{addr: l.Addr().(*net.TCPAddr).AddrPort(), tcp: true})
-	if r.answered == 0 || r.wrong != 0 || r.lost != 0 {
-		t.Errorf("answered %d, wrong %d, lost %d: %s", r.answered, r.wrong, r.lost, r.firstWrong)
+	return l.Addr().(*net.TCPAddr).AddrPort()
+}
+
+// TestStream asks a TCP responder that answers in pieces, whatever the limits of messages are.
+func TestStream(t *testing.T) {
+	r := runLoad(t, load{addr: streams(t, 1<<30), tcp: true})
+	if r.answered == 0 || r.wrong != 0 || r.lost != 0 || r.reconnects != 0 {
+		t.Errorf("answered %d, wrong %d, lost %d, %d reconnects: %s", r.answered, r.wrong, r.lost, r.reconnects, r.firstWrong)
 	}
 }
 
-func answerStream(conn net.Conn) {
+// TestReconnect goes on where a server ends connections, and counts what is lost by that.
+func TestReconnect(t *testing.T) {
+	r := runLoad(t, load{addr: streams(t, 50), tcp: true, conns: 1, window: 4})
+	if r.answered <= 50 || r.wrong != 0 || r.reconnects == 0 || r.lost == 0 {
+		t.Errorf("answered %d, wrong %d, lost %d, %d reconnects", r.answered, r.wrong, r.lost, r.reconnects)
+	}
+}
+
+// answerStream answers limit questions and closes the connection.
+func answerStream(conn net.Conn, limit int) {
 	defer conn.Close()
 	head := make([]byte, 2)
-	for {
+	for range limit {
 		if _, err := io.ReadFull(conn, head); err != nil {
 			return
 		}

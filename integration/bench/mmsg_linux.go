@@ -54,11 +54,12 @@ func (b *batch) receive(fd int, wait bool) (int, unix.Errno) {
 			b.hdrs[i].hdr.Namelen = unix.SizeofSockaddrInet4
 		}
 	}
-	flags := uintptr(unix.MSG_DONTWAIT)
+	// A call that cannot wait need not be announced to Go's scheduler.
+	call, flags := unix.RawSyscall6, uintptr(unix.MSG_DONTWAIT)
 	if wait {
-		flags = unix.MSG_WAITFORONE
+		call, flags = unix.Syscall6, unix.MSG_WAITFORONE
 	}
-	n, _, errno := unix.Syscall6(unix.SYS_RECVMMSG, uintptr(fd), uintptr(unsafe.Pointer(&b.hdrs[0])), batchSize, flags, 0, 0)
+	n, _, errno := call(unix.SYS_RECVMMSG, uintptr(fd), uintptr(unsafe.Pointer(&b.hdrs[0])), batchSize, flags, 0, 0)
 	if errno != 0 {
 		return 0, errno
 	}

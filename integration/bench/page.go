@@ -133,7 +133,7 @@ func (p *page) method() {
 	p.linef("Needs Linux, two CPUs, root for the peers' packages, 8 GB of memory (20 for the 10 million records of all peers) and 3 GB of disk. " +
 		"Peers that are not installed are named above. The samples are in [performance/results.json](performance/results.json).\n")
 	p.linef("- One worker: the server is bound to CPU 0, the load generator to CPU 1. Loopback, IPv4; the sender's CPU does the receiver's work in IP and UDP.\n" +
-		"- Saturation: 192 questions in flight on 16 sockets, in batches of up to 16; by TCP 12 on each of 16 connections, a new one as soon as one is answered.\n" +
+		"- Saturation: 192 questions in flight on 8 sockets, sent in batches of 12 and more; by TCP 12 on each of 16 connections, a new one as soon as one is answered.\n" +
 		"- Fixed rate: the generator spins and sends on time whatever comes back; latency from sending to reception.\n" +
 		"- Rounds: all servers of a dataset run at once, idle but for the one that is asked, in shuffled order. The 10 million records alone are measured server by server.\n" +
 		"- CPU time: the CPU clocks of all processes of the server, by the answers. Measured again where anything else used more than a tenth of a CPU.\n" +

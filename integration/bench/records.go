@@ -19,9 +19,14 @@ func writeTiny(dir string, i int) error {
 	return os.WriteFile(zoneFile(dir, manyName(i)), []byte(text), 0o644)
 }
 
-// writeShapes writes 1,000 each of wildcards, chains, MX and SRV with hosts, and HTTPS. The HTTPS records are in the
-// form of RFC 3597, since not every server's parser knows the type.
-func writeShapes(dir string) error {
+// writeShapes writes 1,000 each of wildcards, chains, MX and SRV with hosts, and HTTPS.
+func writeShapes(dir string) error { return writeShapesWith(dir, httpsText) }
+
+// writeOldShapes writes the same with the HTTPS records in the form of RFC 3597, for servers that do not know the type. Those
+// that know it do not all take this form.
+func writeOldShapes(dir string) error { return writeShapesWith(dir, httpsData) }
+
+func writeShapesWith(dir string, https func(int) string) error {
 	z, err := newZone(dir, shapesZone, 1)
 	if err != nil {
 		return err
@@ -36,14 +41,16 @@ func writeShapes(dir string) error {
 		z.linef("in1.m%04d A %s\nin1.m%04d AAAA 2001:db8:4::%x\nin2.m%04d A %s", i, ip4(i), i, i, i, ip4(i+1))
 		z.linef("_sip._tcp.s%04d SRV 0 5 5060 p1.s%04d\n_sip._tcp.s%04d SRV 0 5 5060 p2.s%04d", i, i, i, i)
 		z.linef("p1.s%04d A %s\np1.s%04d AAAA 2001:db8:5::%x\np2.s%04d A %s", i, ip4(i), i, i, i, ip4(i+1))
-		z.linef("t%04d A %s\nt%04d TYPE65 \\# %s", i, ip4(i), i, httpsData(i))
+		z.linef("t%04d A %s\nt%04d %s", i, ip4(i), i, https(i))
 	}
 	return z.close()
 }
 
-// httpsData is `1 . alpn="h2,h3" ipv4hint=ADDRESS` as RFC 3597 writes data of types it does not know.
+func httpsText(i int) string { return `HTTPS 1 . alpn="h2,h3" ipv4hint=` + ip4(i) }
+
+// httpsData is the same in octets.
 func httpsData(i int) string {
-	return fmt.Sprintf("21 00010000010006026832026833000400040a%02x%02x%02x", i>>16&255, i>>8&255, i&255)
+	return fmt.Sprintf("TYPE65 \\# 21 00010000010006026832026833000400040a%02x%02x%02x", i>>16&255, i>>8&255, i&255)
 }
 
 func askWildcard(r *rand.Rand, q *questions, count int) {

@@ -122,7 +122,7 @@ func (c *campaign) reloadServer(ctx context.Context, srv *server, versions strin
 		p.stop()
 		_ = os.RemoveAll(p.setup.dir)
 	}()
-	if err := c.settle(ctx); err != nil {
+	if err := c.settle(ctx, p); err != nil {
 		return err
 	}
 	l := load{addr: netip.MustParseAddrPort(p.addrPort()), ask: q, conns: 16, window: 192}
@@ -137,7 +137,7 @@ func (c *campaign) reloadServer(ctx context.Context, srv *server, versions strin
 		}
 		r.Samples = append(r.Samples, s)
 		c.sayf("reload: %s at %.0f qps: %.2f s, %d lost, p99.9 %.0f us, before %.0f us", srv.name, s.Rate, s.Seconds, s.Lost, s.During.P999, s.Before.P999)
-		if err := c.settle(ctx); err != nil {
+		if err := c.settle(ctx, p); err != nil {
 			return err
 		}
 	}

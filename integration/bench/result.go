@@ -52,16 +52,17 @@ type workloadResult struct {
 
 // sample is one measurement.
 type sample struct {
-	Round   int      `json:"round"`
-	NS      float64  `json:"ns"` // CPU time of the server for one answer
-	QPS     float64  `json:"qps"`
-	User    float64  `json:"user"`    // part of NS that was not the kernel's
-	Util    float64  `json:"util"`    // of one CPU, by the server
-	Load    float64  `json:"load"`    // of one CPU, by the generator
-	Foreign float64  `json:"foreign"` // of one CPU, by anything else
-	Bytes   float64  `json:"bytes"`   // of an answer
-	Lost    uint64   `json:"lost"`
-	Latency *latency `json:"latency,omitempty"`
+	Round      int      `json:"round"`
+	NS         float64  `json:"ns"` // CPU time of the server for one answer
+	QPS        float64  `json:"qps"`
+	User       float64  `json:"user"`    // part of NS that was not the kernel's
+	Util       float64  `json:"util"`    // of one CPU, by the server
+	Load       float64  `json:"load"`    // of one CPU, by the generator
+	Foreign    float64  `json:"foreign"` // of one CPU, by anything else
+	Bytes      float64  `json:"bytes"`   // of an answer
+	Lost       uint64   `json:"lost"`
+	Reconnects int      `json:"reconnects,omitempty"` // connections that the server ended
+	Latency    *latency `json:"latency,omitempty"`
 }
 
 // latency in microseconds.

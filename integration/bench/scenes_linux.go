@@ -27,7 +27,7 @@ func (c *campaign) startTwice(ctx context.Context, d dataset, w workload, times 
 	c.results.Again[key] = nil
 	for range times {
 		// What it writes for the next start, it may write after its first answer.
-		if err := c.settle(ctx); err != nil {
+		if err := c.settle(ctx, p); err != nil {
 			p.stop()
 			return err
 		}
@@ -41,7 +41,7 @@ func (c *campaign) startTwice(ctx context.Context, d dataset, w workload, times 
 		}
 		s, err := c.await(ctx, p, q.checks[:50], q.do)
 		if err == nil {
-			err = c.settle(ctx)
+			err = c.settle(ctx, p)
 		}
 		if err == nil {
 			s.Idle, err = p.readMemory()

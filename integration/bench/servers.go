@@ -54,6 +54,7 @@ type server struct {
 	// reload makes it read changed zone files again: a signal, or a command (in the dir of the setup). Neither: it can't.
 	signal syscall.Signal
 	tell   func(*setup) []string
+	old    bool // knows no types of this decade
 	floor  bool // answers one fixed record: no server, but what the kernel alone costs
 }
 
@@ -63,9 +64,9 @@ const mangroveName = "mangrove"
 func servers(binary, self, floorC string) []server {
 	all := []server{
 		{name: mangroveName, program: binary, version: []string{binary, "version"}, command: mangroveCommand(binary), signal: syscall.SIGHUP},
-		{name: "gdnsd", program: "gdnsd", from: "gdnsd", version: []string{"gdnsd"}, command: gdnsdCommand,
+		{name: "gdnsd", program: "gdnsd", from: "gdnsd", version: []string{"gdnsd"}, command: gdnsdCommand, old: true,
 			tell: func(s *setup) []string { return []string{"gdnsdctl", "-c", s.dir, "reload-zones"} }},
-		{name: "yadifa", program: "yadifad", from: "yadifa", version: []string{"yadifad", "--version"}, command: yadifaCommand, signal: syscall.SIGHUP},
+		{name: "yadifa", program: "yadifad", from: "yadifa", version: []string{"yadifad", "--version"}, command: yadifaCommand, old: true, signal: syscall.SIGHUP},
 		{name: "nsd", program: "nsd", from: "nsd", version: []string{"nsd", "-v"}, command: nsdCommand, signal: syscall.SIGHUP},
 		{name: "knot", program: "knotd", from: "knot", version: []string{"knotd", "-V"}, command: knotCommand, signal: syscall.SIGHUP},
 		{name: "bind", program: "named", from: "bind9", version: []string{"named", "-v"}, command: bindCommand, signal: syscall.SIGHUP},

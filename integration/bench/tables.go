@@ -70,8 +70,13 @@ func (p *page) workload(w workload, r *workloadResult) {
 
 func lostText(m []sample) string {
 	var lost uint64
+	ended := 0
 	for _, s := range m {
 		lost += s.Lost
+		ended += s.Reconnects
+	}
+	if ended > 0 {
+		return fmt.Sprintf("%d, by %d connections that it ended", lost, ended)
 	}
 	return fmt.Sprint(lost)
 }
