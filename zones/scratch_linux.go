@@ -9,6 +9,9 @@ func newScratch(n int) []byte {
 	if err != nil {
 		return make([]byte, n) // too many mappings: freeScratch leaves it to the collector
 	}
+	if n >= 2*hugePage {
+		_ = unix.Madvise(b, unix.MADV_HUGEPAGE) // fewer page faults, where it is heeded
+	}
 	return b
 }
 

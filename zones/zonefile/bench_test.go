@@ -33,6 +33,42 @@ func BenchmarkParse(b *testing.B) {
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/n, "ns/record")
 }
 
+// BenchmarkParse1M reads a file of a million records, from the file system to the finished zone.
+func BenchmarkParse1M(b *testing.B) {
+	const n = 1_000_000
+	path := filepath.Join(b.TempDir(), "example.org.zone")
+	text := manyA(n)
+	if err := os.WriteFile(path, text, 0o644); err != nil {
+		b.Fatal(err)
+	}
+	b.SetBytes(int64(len(text)))
+	b.ReportAllocs()
+	var r Reader
+	for b.Loop() {
+		res, err := r.Parse(b.Context(), path, Options{})
+		if err != nil || res.Zone == nil {
+			b.Fatal(err, res.Problems)
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/n, "ns/record")
+}
+
+// BenchmarkParseSmall reads one small file after the other.
+func BenchmarkParseSmall(b *testing.B) {
+	path := filepath.Join(b.TempDir(), "example.org.zone")
+	if err := os.WriteFile(path, []byte(top+"ns A 192.0.2.1\nwww A 192.0.2.2\nwww AAAA 2001:db8::2\n"), 0o644); err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	var r Reader
+	for b.Loop() {
+		res, err := r.Parse(b.Context(), path, Options{})
+		if err != nil || res.Zone == nil {
+			b.Fatal(err, res.Problems)
+		}
+	}
+}
+
 func BenchmarkWrite(b *testing.B) {
 	const n = 100_000
 	r, err := ParseBytes("example.org.zone", manyA(n), Options{})

@@ -119,6 +119,7 @@ type parser struct {
 	records  int     // read without an error
 	src      *source // the file being read
 	sources  int
+	tokens   []token
 	wire     []byte // scratch for RDATA
 	ownerBuf []byte // scratch for owners
 	lastTTL  rrsetID
@@ -198,7 +199,9 @@ func (p *parser) file(src *source, data []byte, in *window) {
 		return
 	}
 	src.scan = newScanner(data)
-	src.scan.in = in
+	src.scan.in, src.scan.toks = in, p.tokens[:0]
+	p.tokens = nil
+	defer func() { p.tokens = src.scan.toks }()
 	if bytes.HasPrefix(data, []byte("\ufeff")) {
 		p.report(zones.Pos{File: src.path, Line: 1, Col: 1}, zones.Warning, "byte order mark: save the file as UTF-8 without one, other name servers refuse it")
 		src.scan.off, src.scan.lineStart = 3, 3

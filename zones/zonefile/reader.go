@@ -20,7 +20,9 @@ import (
 type Reader struct {
 	window window
 	packer zones.Packer
-	plain  plainReader // its memory
+	// Memory of the parser before.
+	plain  plainReader
+	tokens []token
 
 	slowly bool // for tests: no packer
 }
@@ -109,9 +111,9 @@ func (r *Reader) text(ctx context.Context, p *parser, path string, data []byte, 
 // pack reads the file that starts with data into the packer; nil: it is to be read as a whole.
 func (r *Reader) pack(ctx context.Context, p *parser, path string, data []byte, in *window) *Result {
 	r.packer.Reset(p.zone)
-	p.ctx, p.packer, p.plain = ctx, &r.packer, r.plain
+	p.ctx, p.packer, p.plain, p.tokens = ctx, &r.packer, r.plain, r.tokens
 	res := p.parse(path, data, in)
-	r.plain.wire = p.plain.wire
+	r.plain.wire, r.tokens = p.plain.wire, p.tokens[:0:min(cap(p.tokens), 1<<10)]
 	if p.stop {
 		return nil
 	}

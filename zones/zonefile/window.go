@@ -8,7 +8,6 @@ import (
 	"hash"
 	"io"
 	"io/fs"
-	"os"
 )
 
 const (
@@ -23,7 +22,7 @@ var errLeft = errors.New("to be read as a whole")
 type window struct {
 	ctx      context.Context
 	progress func(done, total int64)
-	file     *os.File
+	file     openedFile
 	stamp    Stamp
 	buf      []byte // what was read and is not done with
 	end      bool   // there is no more
@@ -40,19 +39,19 @@ func (w *window) open(path string, limit int64) error {
 	if err != nil {
 		return err
 	}
-	info, err := f.Stat()
+	stamp, regular, err := f.stamp()
 	switch {
 	case err != nil:
-	case !info.Mode().IsRegular():
+	case !regular:
 		err = &fs.PathError{Op: "open", Path: path, Err: errNotRegular}
-	case info.Size() > limit:
-		err = tooLarge(info.Size(), limit)
+	case stamp.Size > limit:
+		err = tooLarge(stamp.Size, limit)
 	}
 	if err != nil {
-		f.Close()
+		f.close()
 		return err
 	}
-	w.file, w.stamp = f, stampOf(info)
+	w.file, w.stamp = f, stamp
 	w.end, w.done, w.told, w.err = false, 0, 0, nil
 	if w.sum == nil {
 		w.sum = sha256.New()
@@ -72,15 +71,15 @@ func (w *window) open(path string, limit int64) error {
 
 // close ends reading, and says whether what was read is what the stamp says.
 func (w *window) close() (File, bool) {
-	info, err := w.file.Stat()
-	w.file.Close()
-	w.file = nil
+	now, _, err := w.file.stamp()
+	w.file.close()
+	w.file = openedFile{}
 	f := File{Stamp: w.stamp}
 	w.sum.Sum(f.SHA256[:0])
 	if cap(w.buf) > windowSize {
 		w.buf = nil
 	}
-	return f, err == nil && w.end && w.err == nil && w.done == w.stamp.Size && stampOf(info) == w.stamp
+	return f, err == nil && w.end && w.err == nil && w.done == w.stamp.Size && now == w.stamp
 }
 
 // more says whether there may be more than was read.
