@@ -31,13 +31,16 @@ func (l *pollLoop) listen(tcp *net.TCPListener) error {
 	ln := &pollListener{name: tcp.Addr().String()}
 	var controlErr error
 	err = control.Control(func(fd uintptr) {
-		ln.fd, controlErr = unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, 0)
+		// Every connection inherits it.
+		if controlErr = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_NODELAY, 1); controlErr == nil {
+			ln.fd, controlErr = unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, 0)
+		}
 	})
 	if err != nil {
 		return err
 	}
 	if controlErr != nil {
-		return os.NewSyscallError("fcntl", controlErr)
+		return os.NewSyscallError("prepare socket", controlErr)
 	}
 	_ = tcp.Close() // there is a copy
 	l.mu.Lock()
@@ -73,8 +76,6 @@ func (l *pollLoop) accept(ln *pollListener) {
 
 // place gives a connection to a loop, or closes it.
 func (t *tcpServer) place(fd int, p prefix) {
-	// Not inherited from a listener of MPTCP, which package net makes. It fails for a client that is gone already.
-	_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
 	loop, ok := t.reserve(p)
 	if !ok {
 		_ = unix.Close(fd)

@@ -381,7 +381,9 @@ func (l *pollLoop) moveOut(ctx context.Context, c *pollConn, due, had []byte) {
 	l.forget(c)
 	// The copy that net makes is the same connection to epoll, which would go on telling of it.
 	_ = unix.EpollCtl(l.epoll, unix.EPOLL_CTL_DEL, c.fd, nil)
-	conn, err := fileConn(c.fd)
+	f := os.NewFile(uintptr(c.fd), "")
+	conn, err := net.FileConn(f)
+	_ = f.Close()
 	if err != nil {
 		l.server.server.log.Warn("a TCP connection is cut off: it cannot be waited for", "error", err)
 		l.server.release(c.prefix)
@@ -396,13 +398,6 @@ func (l *pollLoop) moveOut(ctx context.Context, c *pollConn, due, had []byte) {
 		defer l.server.leave(moved)
 		moved.serve(ctx, due, had)
 	}()
-}
-
-// fileConn makes a connection of package net of a socket, which belongs to it.
-func fileConn(fd int) (net.Conn, error) {
-	f := os.NewFile(uintptr(fd), "tcp")
-	defer func() { _ = f.Close() }() // the connection has a copy
-	return net.FileConn(f)
 }
 
 // expire closes the connections whose time is up, all of them in a drain. It returns for how many milliseconds there

@@ -60,7 +60,7 @@ func makeSeed(dir string) (seed zones.Seed, err error) {
 	seed[8], seed[16] = seed[8]|1, seed[16]|1 // as zones.AdoptSeed makes them
 	b := append([]byte(seedMagic), seed[:]...)
 	b = binary.LittleEndian.AppendUint32(b, crc32.Checksum(b, castagnoli))
-	return seed, writeAside(dir, seedFile, func(f *os.File) error {
+	return seed, writeAside(dir, seedFile, false, func(f *os.File) error {
 		_, err := f.Write(b)
 		return err
 	})
