@@ -123,6 +123,10 @@ func (w *Worker) decide(cat *zones.Catalog) {
 			}
 			continue
 		}
+		if z.Denial() == zones.NSEC3 && z.OnlyHash(f.Node) {
+			// RFC 5155 7.2.8. The name is one label below the apex.
+			f.Node, f.Labels, f.Exact = z.Apex(), z.Origin().Labels(), false
+		}
 		node := f.Node
 		if !f.Exact {
 			// 3c. RFC 4592 3.3.1: the source of synthesis is the wildcard below the closest encloser, or none.

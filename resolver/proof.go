@@ -12,32 +12,80 @@ import (
 // It goes into the authority section, each record once.
 
 // proveAbsence proves that the current name does not exist and no wildcard stands for it, where node is none; else that
-// node, the name itself or the wildcard that stands for it, does not have the type.
+// node, the name itself or the wildcard that stands for it, does not have the type. What proveNoCloser proves is
+// in the answer where a wildcard stands for the name.
 func (w *Worker) proveAbsence(z *zones.Zone, f *zones.Found, node zones.Node) {
 	k := &w.key
-	if f.Exact {
+	switch {
+	case z.Denial() == zones.NSEC3:
+		w.proveHashed(z, f, node)
+	case f.Exact:
 		// 3.1.3.1; an empty non-terminal has no record, the one before it proves that there are names below alone.
 		w.proveNSEC(z, node, k.Labels(), false)
-		return
+	default:
+		if node == zones.NoNode {
+			w.prove(z, z.Covering(k, k.Labels(), false)) // 3.1.3.2
+		}
+		w.proveNSEC(z, node, f.Labels, true) // 3.1.3.2, 3.1.3.4
 	}
-	if node == zones.NoNode {
-		w.prove(z, z.Covering(k, k.Labels(), false)) // 3.1.3.2
-	}
-	w.proveNSEC(z, node, f.Labels, true) // 3.1.3.2, 3.1.3.4; what proveNoCloser does was done
 }
 
-// proveNoCloser proves that a wildcard answers rightly: there is no name closer to the current one (3.1.3.3).
+// proveHashed is proveAbsence with NSEC3 (RFC 5155 7.2).
+func (w *Worker) proveHashed(z *zones.Zone, f *zones.Found, node zones.Node) {
+	if f.Exact {
+		// 7.2.3, 7.2.4; an empty non-terminal above opted-out delegations alone may have no record either.
+		if owner, matches := z.Hashed(&w.key, w.key.Labels(), false, node); matches {
+			w.prove(z, owner)
+			return
+		}
+		w.proveCloser(z, f.Labels-1, zones.NoNode, node)
+		return
+	}
+	w.proveCloser(z, f.Labels, f.Node, zones.NoNode)
+	owner, _ := z.Hashed(&w.key, f.Labels, true, f.Node) // 7.2.2 or, where the wildcard exists, 7.2.5
+	w.prove(z, owner)
+}
+
+// proveCloser is the proof of the closest encloser (RFC 5155 7.2.1), which has so many labels: it exists, and the next
+// longer name does not. They are node and next, where these are known. Names that were left out of the chain (opt-out) are passed over:
+// the closest one that can be proved counts.
+func (w *Worker) proveCloser(z *zones.Zone, labels int, node, next zones.Node) {
+	for ; labels >= z.Origin().Labels(); labels, node, next = labels-1, zones.NoNode, node {
+		if owner, matches := z.Hashed(&w.key, labels, false, node); matches {
+			w.prove(z, owner)
+			owner, _ = z.Hashed(&w.key, labels+1, false, next)
+			w.prove(z, owner)
+			return
+		}
+	}
+}
+
+// proveNoCloser proves that a wildcard answers rightly: there is no name closer to the current one (RFC 4035 3.1.3.3,
+// RFC 5155 7.2.6).
 func (w *Worker) proveNoCloser(z *zones.Zone, f *zones.Found) {
+	if z.Denial() == zones.NSEC3 {
+		owner, _ := z.Hashed(&w.key, f.Labels+1, false, zones.NoNode)
+		w.prove(z, owner)
+		return
+	}
 	w.prove(z, z.Covering(&w.key, w.key.Labels(), false))
 }
 
-// proveDelegation says whether a cut is signed: by its DS, or the proof that it has none (3.1.4).
+// proveDelegation says whether a cut is signed: by its DS, or the proof that it has none (RFC 4035 3.1.4, RFC 5155 7.2.7).
 func (w *Worker) proveDelegation(z *zones.Zone, f *zones.Found) {
 	if ds, ok := z.Set(f.Cover, dns.TypeDS); ok {
 		w.authorityWith(z, f.Cover, ds, w.key.Offset(f.CoverLabels))
 		return
 	}
-	w.proveNSEC(z, f.Cover, f.CoverLabels, false)
+	if z.Denial() == zones.NSEC {
+		w.proveNSEC(z, f.Cover, f.CoverLabels, false)
+		return
+	}
+	if owner, matches := z.Hashed(&w.key, f.CoverLabels, false, f.Cover); matches {
+		w.prove(z, owner)
+		return
+	}
+	w.proveCloser(z, f.CoverLabels-1, zones.NoNode, f.Cover)
 }
 
 // proveNSEC proves with the NSEC record of node, or with the one before it where node has none or is none.
@@ -51,12 +99,16 @@ func (w *Worker) proveNSEC(z *zones.Zone, node zones.Node, labels int, wild bool
 	w.prove(z, z.Covering(&w.key, labels, wild))
 }
 
-// prove puts the NSEC record of node into the authority section.
+// prove puts the NSEC or NSEC3 record of node into the authority section.
 func (w *Worker) prove(z *zones.Zone, node zones.Node) {
 	if node == zones.NoNode {
 		return
 	}
-	if set, ok := z.Set(node, dns.TypeNSEC); ok {
+	typ := dns.TypeNSEC
+	if z.Denial() == zones.NSEC3 {
+		typ = dns.TypeNSEC3
+	}
+	if set, ok := z.Set(node, typ); ok {
 		w.proof(z, node, set)
 	}
 }

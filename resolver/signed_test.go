@@ -15,6 +15,12 @@ import (
 // signatures are none that anybody could verify: integration tests do that with real ones.
 func parseSigned(tb testing.TB, origin, text string) *zones.Zone {
 	tb.Helper()
+	rrs := parseRRs(tb, origin, text)
+	return buildZone(tb, origin, append(rrs, fakeSignatures(origin, rrs)...))
+}
+
+func parseRRs(tb testing.TB, origin, text string) []dns.RR {
+	tb.Helper()
 	p := dns.NewZoneParser(strings.NewReader("$TTL 300\n"+text), origin, "")
 	var rrs []dns.RR
 	for rr, ok := p.Next(); ok; rr, ok = p.Next() {
@@ -23,22 +29,41 @@ func parseSigned(tb testing.TB, origin, text string) *zones.Zone {
 	if err := p.Err(); err != nil {
 		tb.Fatalf("zone %s: %v", origin, err)
 	}
-	return buildZone(tb, origin, append(rrs, fakeSignatures(origin, rrs)...))
+	return rrs
 }
 
-// fakeSignatures are the signatures that a zone of these records would have.
+// fakeSignatures are the signatures that a zone of these records would have: of all authoritative data (RFC 4035 2.2).
 func fakeSignatures(origin string, rrs []dns.RR) []dns.RR {
+	hides := map[string]uint16{} // cuts and owners of DNAMEs
+	for _, rr := range rrs {
+		h := rr.Header()
+		if name := strings.ToLower(h.Name); h.Rrtype == dns.TypeNS && name != origin || h.Rrtype == dns.TypeDNAME && hides[name] == 0 {
+			hides[name] = h.Rrtype
+		}
+	}
+	signed := func(name string, typ uint16) bool {
+		for _, a := range ancestors(origin, name) {
+			switch {
+			case a == name:
+				return hides[a] != dns.TypeNS || typ == dns.TypeDS || typ == dns.TypeNSEC
+			case hides[a] != 0:
+				return false
+			}
+		}
+		return true
+	}
 	var out []dns.RR
 	seen := map[string]bool{}
 	for _, rr := range rrs {
 		h := rr.Header()
-		id := strings.ToLower(h.Name) + dns.TypeToString[h.Rrtype]
-		if seen[id] || !isSigned(rrs, origin, h.Name, h.Rrtype) {
+		name := strings.ToLower(h.Name)
+		id := name + dns.TypeToString[h.Rrtype]
+		if seen[id] || !signed(name, h.Rrtype) {
 			continue
 		}
 		seen[id] = true
-		labels := dns.CountLabel(h.Name)
-		if strings.HasPrefix(h.Name, "*.") {
+		labels := dns.CountLabel(name)
+		if strings.HasPrefix(name, "*.") {
 			labels--
 		}
 		out = append(out, &dns.RRSIG{
@@ -48,19 +73,6 @@ func fakeSignatures(origin string, rrs []dns.RR) []dns.RR {
 		})
 	}
 	return out
-}
-
-// isSigned says whether an RRset is one that a signed zone has a signature for: authoritative data (RFC 4035 2.2).
-func isSigned(rrs []dns.RR, origin, name string, typ uint16) bool {
-	for _, a := range ancestors(origin, strings.ToLower(name)) {
-		if a != origin && len(records(rrs, a, dns.TypeNS)) > 0 {
-			return a == strings.ToLower(name) && (typ == dns.TypeDS || typ == dns.TypeNSEC)
-		}
-		if a != strings.ToLower(name) && len(records(rrs, a, dns.TypeDNAME)) > 0 {
-			return false
-		}
-	}
-	return typ != dns.TypeRRSIG
 }
 
 // rfc4035Zone is the zone of RFC 4035 appendix A, keys left out.

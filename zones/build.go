@@ -17,11 +17,12 @@ func (b *Builder) Zone() *Zone {
 	marks := (len(order) - 1) / markEvery
 	z.first = z.buckets*bucketSize/4 + uint32(marks)
 	z.apex = Node(z.first)
+	b.proves = b.denial()
 	b.measure()
 	z.end, z.depth = b.layOut(order, z.first)
 	size := int(z.end) << 2
 	var proofs *chainBuilder
-	if z.denial = b.denial(); z.denial != Unsigned {
+	if z.denial = b.proves; z.denial != Unsigned {
 		proofs = b.chain(order)
 		size += proofs.size(size)
 	}
@@ -39,6 +40,9 @@ func (b *Builder) Zone() *Zone {
 	}
 	if proofs != nil {
 		proofs.write(z.base, int(z.end)<<2)
+		if z.denial == NSEC3 {
+			b.hashNames(z, order)
+		}
 	}
 	z.neg = negativeSOA(z.node(z.apex))
 	*b = Builder{}
@@ -49,10 +53,10 @@ func (b *Builder) Zone() *Zone {
 func (b *Builder) measure() {
 	for id := range uint32(b.names.n) {
 		n := b.names.at(id)
-		size := nodeHead + int(n.length)
-		if n.flags&flagWild != 0 {
-			size += 4
+		if b.proves == NSEC3 && !b.hasType(n, dns.TypeNSEC3) {
+			n.flags |= flagHashed
 		}
+		size := nodeHead + int(n.length) + headExtra(n.flags)
 		var sigs signatures
 		if b.signed {
 			b.attach(n)
@@ -164,9 +168,8 @@ func (b *Builder) write(arena []byte, id uint32) {
 		if w, ok := b.find(hashLabel(n.hash, "*", 1), append([]byte("\x01*"), b.rel(id)...)); ok {
 			binary.LittleEndian.PutUint32(out[end:], b.names.at(w).place)
 		}
-		end += 4
 	}
-	end += count * setHead
+	end += headExtra(n.flags) + count*setHead
 	cursor := sigs
 	for at := n.set; at != 0; at = b.sets.at(at).next {
 		s := b.sets.at(at)

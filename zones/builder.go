@@ -25,7 +25,8 @@ type Builder struct {
 	last   int // number of the name that key is set to; -1 for none
 	writer referralWriter
 	signer signer
-	signed bool // there are signatures
+	signed bool   // there are signatures
+	proves Denial // when the zone is made: with what it proves what is not there
 
 	names   parts[builtName] // the first is the apex; ancestors come before descendants
 	table   []uint64         // upper half of the hash, number of the name + 1; open addressing, at most 3/4 full

@@ -24,7 +24,9 @@ const (
 //
 //	0     how many owners, 32 bits
 //	4     how many nodes the tree has, 32 bits
-//	8     the place of each owner's node, 32 bits
+//	8     iterations, length of the salt, of NSEC3, 16 bits each
+//	12    the salt, up to the next multiple of four
+//	      the place of each owner's node, 32 bits
 //	      up to the next multiple of 64
 //	      the nodes of the tree, the first is the root
 //
@@ -40,7 +42,7 @@ const (
 // candidate's own key shows whether rightly. Where it differs before an octet that was skipped, the whole part of the
 // tree where that was comes before or behind the key, which the way down to it says.
 const (
-	chainHead     = 8
+	chainHead     = 12
 	treeNode      = 128
 	treeWays      = 16
 	treeSeps      = 4
@@ -94,7 +96,7 @@ func (z *Zone) chain() chain {
 	at := int(z.end) << 2
 	owners := int(binary.LittleEndian.Uint32(z.base[at:]))
 	nodes := int(binary.LittleEndian.Uint32(z.base[at+4:]))
-	at += chainHead
+	at += chainHead + align(int(binary.LittleEndian.Uint16(z.base[at+10:])))
 	tree := treeAt(at + 4*owners)
 	return chain{z.base[at : at+4*owners], z.base[tree : tree+nodes*treeNode]}
 }
@@ -104,8 +106,14 @@ func treeAt(at int) int { return (at + treeAlignment - 1) &^ (treeAlignment - 1)
 // owner returns the place of owner i's node.
 func (c chain) owner(i int) uint32 { return binary.LittleEndian.Uint32(c.owners[4*i:]) }
 
-// before returns the number of the last owner that is name or comes before it; -1 where there is none.
+// before returns the number of the last owner that is the name of key or comes before it; -1 where there is none.
 func (z *Zone) before(c chain, key *nameKey) int {
+	i, _ := z.match(c, key)
+	return i
+}
+
+// match is before that also says whether the owner is the name itself.
+func (z *Zone) match(c chain, key *nameKey) (owner int, exact bool) {
 	i, skip := c.descend(key)
 	var own nameKey
 	own.set(nodeName(nodeAt(z.base, c.owner(i))))
@@ -119,13 +127,13 @@ func (z *Zone) before(c chain, key *nameKey) int {
 	}
 	switch {
 	case differ >= keyRoom-8:
-		return i // the name itself
+		return i, true
 	case differ < skip:
-		return c.beside(key, differ, key[differ] > own[differ])
+		return c.beside(key, differ, key[differ] > own[differ]), false
 	case key[differ] < own[differ]:
-		return i - 1
+		return i - 1, false
 	}
-	return i
+	return i, false
 }
 
 // descend follows the key down the tree to an owner. skip is what the last node assumed to be equal.
@@ -188,15 +196,19 @@ type chainBuilder struct {
 	common []uint16               // for each owner: how many octets its key has in common with the one before
 	name   func(owner int) []byte // below the apex
 	nodes  [][treeNode]byte
+	hash   hashParams
 }
 
 // chain collects the owners of the chain from the names in order, and makes the tree.
 func (b *Builder) chain(order []uint32) *chainBuilder {
 	var ids []uint32
 	c := &chainBuilder{name: func(i int) []byte { return b.rel(ids[i]) }}
+	if b.proves == NSEC3 {
+		c.hash, _ = b.hashParams()
+	}
 	var keys [2]nameKey
 	for _, id := range order {
-		if n := b.names.at(id); b.denies(n) {
+		if n := b.names.at(id); b.denies(n, c.hash) {
 			key, last := &keys[len(ids)&1], &keys[(len(ids)+1)&1]
 			*key = nameKey{}
 			key.set(b.rel(id))
@@ -216,27 +228,62 @@ func (b *Builder) chain(order []uint32) *chainBuilder {
 }
 
 // denies says whether a name is an owner of the chain.
-func (b *Builder) denies(n *builtName) bool {
+func (b *Builder) denies(n *builtName, params hashParams) bool {
 	if n.cover != 0 && (n.flags&flagCut == 0 || n.cover != n.depth+1) {
 		return false // below a delegation or a DNAME
 	}
-	for at := n.set; at != 0; at = b.sets.at(at).next {
-		if b.sets.at(at).typ == dns.TypeNSEC {
+	if b.proves == NSEC {
+		return b.hasType(n, dns.TypeNSEC)
+	}
+	if n.depth != 1 || n.length != hashLabel32+1 {
+		return false
+	}
+	s := b.setOf(n, dns.TypeNSEC3)
+	return s != nil && params.of(b.record(s.first)[recordLink:])
+}
+
+// denial says with what the zone that is being built proves denial. Records without a signature prove nothing.
+func (b *Builder) denial() Denial {
+	if !b.signed {
+		return Unsigned
+	}
+	apex := b.names.at(0)
+	if b.hasType(apex, dns.TypeNSEC) && b.isCovered(apex, dns.TypeNSEC) {
+		return NSEC
+	}
+	if _, ok := b.hashParams(); ok && b.isCovered(apex, dns.TypeNSEC3PARAM) {
+		return NSEC3
+	}
+	return Unsigned
+}
+
+// isCovered says whether a name has a signature that covers a type.
+func (b *Builder) isCovered(n *builtName, typ uint16) bool {
+	s := b.setOf(n, dns.TypeRRSIG)
+	if s == nil {
+		return false
+	}
+	for i, at := uint16(0), s.first; i < s.count; i++ {
+		r := b.record(at)
+		if t, ok := coveredType(r[recordLink:]); ok && t == typ {
 			return true
 		}
+		at = binary.LittleEndian.Uint32(r)
 	}
 	return false
 }
 
-// denial says what the zone that is being built proves denial with.
-func (b *Builder) denial() Denial {
-	for at := b.names.at(0).set; at != 0; at = b.sets.at(at).next {
-		if b.sets.at(at).typ == dns.TypeNSEC {
-			return NSEC
+// setOf returns the RRset of a type; nil where the name has none.
+func (b *Builder) setOf(n *builtName, typ uint16) *builtSet {
+	for at := n.set; at != 0; at = b.sets.at(at).next {
+		if s := b.sets.at(at); s.typ == typ {
+			return s
 		}
 	}
-	return Unsigned
+	return nil
 }
+
+func (b *Builder) hasType(n *builtName, typ uint16) bool { return b.setOf(n, typ) != nil }
 
 // grow makes the node of the owners from … to-1, and those below, and returns its number.
 func (c *chainBuilder) grow(from, to int) uint32 {
@@ -308,14 +355,17 @@ func (c *chainBuilder) split(from, to, skip int) []int {
 
 // size returns how many octets the chain takes behind nodes that end at octet at.
 func (c *chainBuilder) size(at int) int {
-	return treeAt(at+chainHead+4*len(c.owners)) + len(c.nodes)*treeNode - at
+	return treeAt(at+chainHead+align(len(c.hash.salt))+4*len(c.owners)) + len(c.nodes)*treeNode - at
 }
 
 // write puts the chain into base at octet at.
 func (c *chainBuilder) write(base []byte, at int) {
 	binary.LittleEndian.PutUint32(base[at:], uint32(len(c.owners)))
 	binary.LittleEndian.PutUint32(base[at+4:], uint32(len(c.nodes)))
-	at += chainHead
+	binary.LittleEndian.PutUint16(base[at+8:], c.hash.iterations)
+	binary.LittleEndian.PutUint16(base[at+10:], uint16(len(c.hash.salt)))
+	copy(base[at+chainHead:], c.hash.salt)
+	at += chainHead + align(len(c.hash.salt))
 	for i, place := range c.owners {
 		binary.LittleEndian.PutUint32(base[at+4*i:], place)
 	}

@@ -10,11 +10,20 @@ import (
 func (z *Zone) Denial() Denial { return z.denial }
 
 // denialOf returns what a zone whose apex is node b proves denial with.
-func denialOf(b []byte) Denial {
-	if _, ok := nodeType(b, dns.TypeNSEC); ok {
-		return NSEC
+func denialOf(b []byte) (Denial, hashParams) {
+	if s, ok := nodeType(b, dns.TypeNSEC); ok && s.sigs != 0 {
+		return NSEC, hashParams{}
 	}
-	return Unsigned
+	if s, ok := nodeType(b, dns.TypeNSEC3PARAM); ok && s.sigs != 0 {
+		for wire := s.wire(); len(wire) > 0; {
+			var rdata []byte
+			rdata, wire = firstRecord(wire)
+			if p, ok := parseParams(rdata); ok {
+				return NSEC3, p
+			}
+		}
+	}
+	return Unsigned, hashParams{}
 }
 
 // Below returns the name of a node less that of the apex: wire form, lower case, without a root label; empty at the apex.
@@ -78,7 +87,16 @@ func (z *Zone) later(a, b Node) Node {
 	return b
 }
 
+// hasDenial says whether a node has a record of the chain.
 func (z *Zone) hasDenial(n Node) bool {
-	_, ok := nodeType(z.node(n), dns.TypeNSEC)
+	b := z.node(n)
+	if z.denial == NSEC3 {
+		s, ok := nodeType(b, dns.TypeNSEC3)
+		return ok && len(nodeName(b)) == hashLabel32+1 && b[nodeHead] == hashLabel32 && z.hashParams().of(s.rdata(0))
+	}
+	_, ok := nodeType(b, dns.TypeNSEC)
 	return ok
 }
+
+// Apex returns the node of the zone's apex.
+func (z *Zone) Apex() Node { return z.apex }

@@ -149,13 +149,39 @@ func (s set) out() Set {
 	return out
 }
 
+// outSet is nodeSet and out in one step for sets that are nothing but records, which most are.
+func outSet(b []byte, heads, i int) Set {
+	h := b[heads+i*setHead:][:setHead]
+	tail := binary.LittleEndian.Uint32(h[4:])
+	if tail>>24 != 0 {
+		return nodeSet(b, heads, i).out()
+	}
+	from := heads + nodeSets(b)*setHead
+	if i > 0 {
+		from = int(binary.LittleEndian.Uint32(b[heads+i*setHead-4:]) & 0xffffff)
+	}
+	wire := b[from:tail:tail]
+	return Set{
+		Type:  binary.LittleEndian.Uint16(h),
+		Count: int(binary.LittleEndian.Uint16(h[2:])),
+		TTL:   binary.BigEndian.Uint32(wire[6:]),
+		Wire:  wire,
+	}
+}
+
 // Set returns the RRset of a type at node n.
 func (z *Zone) Set(n Node, typ uint16) (Set, bool) {
-	s, ok := nodeType(z.node(n), typ)
-	if !ok {
-		return Set{}, false
+	b := z.node(n)
+	heads := nodeHeads(b)
+	for i := range nodeSets(b) {
+		if t := binary.LittleEndian.Uint16(b[heads+i*setHead:]); t >= typ {
+			if t == typ {
+				return outSet(b, heads, i), true
+			}
+			break
+		}
 	}
-	return s.out(), true
+	return Set{}, false
 }
 
 // Sets returns RRset number i of node n, by ascending type; false behind the last.
@@ -164,7 +190,7 @@ func (z *Zone) Sets(n Node, i int) (Set, bool) {
 	if i >= nodeSets(b) {
 		return Set{}, false
 	}
-	return nodeSet(b, nodeHeads(b), i).out(), true
+	return outSet(b, nodeHeads(b), i), true
 }
 
 // Target returns the node in this zone of the name that record i of the set of type typ at n points at (NS, MX,

@@ -14,6 +14,7 @@ import (
 //	4     length of the name
 //	5     the name below the apex in wire form, lower case, without the root label; empty at the apex
 //	      place of the wildcard child, 32 bits, where flagWild
+//	      places of the NSEC3 records of the name and of "*" below it, 32 bits each, where flagHashed (hashed.go)
 //	      for each RRset, by ascending type, 8 octets:
 //	          type 16, records 16, end 24 (from the node's start), flags 8
 //	      for each RRset, its body:
@@ -37,10 +38,11 @@ const (
 )
 
 const (
-	flagCut   = 1 << iota // NS below the apex
-	flagDNAME             // DNAME
-	flagWild              // "*" exists below
-	flagGone              // in an overlay: the name does not exist any more
+	flagCut    = 1 << iota // NS below the apex
+	flagDNAME              // DNAME
+	flagWild               // "*" exists below
+	flagGone               // in an overlay: the name does not exist any more
+	flagHashed             // the NSEC3 records that prove something of the name are known
 )
 
 const (
@@ -65,10 +67,21 @@ func nodeSets(b []byte) int { return int(binary.LittleEndian.Uint16(b[2:])) }
 // nodeHeads returns where the heads of the RRsets start.
 func nodeHeads(b []byte) int {
 	at := nodeHead + int(b[4])
-	if b[0]&flagWild != 0 {
-		at += 4
+	if b[0]&(flagWild|flagHashed) != 0 {
+		at += headExtra(b[0])
 	}
 	return at
+}
+
+// headExtra returns how many octets of places follow the name of a node with flags.
+func headExtra(flags byte) (n int) {
+	if flags&flagWild != 0 {
+		n = 4
+	}
+	if flags&flagHashed != 0 {
+		n += 8
+	}
+	return n
 }
 
 // nodeWild returns the place of the wildcard child; the node must have flagWild.
@@ -186,7 +199,7 @@ func appendRecord(out []byte, typ uint16, ttl uint32, rdata []byte) []byte {
 func appendHead(out []byte, flags, cover byte, sets int, rel []byte) []byte {
 	out = append(out, flags, cover, byte(sets), byte(sets>>8), byte(len(rel)))
 	out = append(out, rel...)
-	if flags&flagWild != 0 {
+	for n := headExtra(flags); n > 0; n -= 4 {
 		out = binary.LittleEndian.AppendUint32(out, targetByName)
 	}
 	return out

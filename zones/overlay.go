@@ -17,6 +17,7 @@ type overlay struct {
 	order   []entry // canonical order
 	live    int     // octets of the nodes that order has
 	covers  bool    // a delegation or a DNAME came or went: what the base's nodes say of cover may be wrong
+	hashes  bool    // an NSEC3 record came, went or changed: what is prepared of them may be wrong
 	glue    bool    // something below a delegation changed: what is prepared of referrals may be wrong
 }
 
@@ -69,7 +70,7 @@ func (o *overlay) clone(hash uint64) *overlay {
 
 // compact returns o without garbage and without marks that something is gone which the base never had.
 func (o *overlay) compact(hash uint64) *overlay {
-	c := &overlay{covers: o.covers, glue: o.glue}
+	c := &overlay{covers: o.covers, hashes: o.hashes, glue: o.glue}
 	c.order = make([]entry, 0, len(o.order)+8)
 	c.store = &store{octets: make([]byte, 2*o.live+firstStore)}
 	for _, e := range o.order {

@@ -125,7 +125,7 @@ func nodeRecords(b []byte) (n uint32) {
 // attach moves the signatures of a name that cover what it has behind that, and leaves the lone ones where they are. The
 // records of the RRSIG set are linked anew: those that stay, and from its referral on those that go, ordered by type.
 func (b *Builder) attach(n *builtName) {
-	sigs := b.signatureSet(n)
+	sigs := b.setOf(n, dns.TypeRRSIG)
 	if sigs == nil {
 		return
 	}
@@ -168,16 +168,6 @@ func (b *Builder) link(at, next uint32) uint32 {
 	return at
 }
 
-// signatureSet returns the signatures of a name; nil where it has none.
-func (b *Builder) signatureSet(n *builtName) *builtSet {
-	for at := n.set; at != 0; at = b.sets.at(at).next {
-		if s := b.sets.at(at); s.typ == dns.TypeRRSIG {
-			return s
-		}
-	}
-	return nil
-}
-
 // builtSignature is a record of the log that covers a type.
 type builtSignature struct {
 	record uint32
@@ -197,7 +187,7 @@ type signatures struct {
 }
 
 func (b *Builder) signaturesOf(n *builtName) signatures {
-	if s := b.signatureSet(n); s != nil {
+	if s := b.setOf(n, dns.TypeRRSIG); s != nil {
 		return signatures{b, s.referral}
 	}
 	return signatures{b, 0}

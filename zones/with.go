@@ -162,7 +162,7 @@ func (z *Zone) overlaid(changes []Change) (*Zone, error) {
 	}
 	if next.apex&inOverlay != 0 {
 		b := next.node(next.apex)
-		if denialOf(b) != next.denial {
+		if denial, params := denialOf(b); denial != next.denial || denial == NSEC3 && !params.equal(next.hashParams()) {
 			return next.rebuild(nil) // what is prepared for it is in the base
 		}
 		next.neg = negativeSOA(b)
@@ -375,6 +375,8 @@ func (e *edit) write(rel []byte, flags byte) {
 	}
 	// Covers that change would change below, in nodes that are not touched here.
 	o.covers = o.covers || (was^flags)&(flagCut|flagDNAME) != 0
+	hashed := func(s set) bool { return s.typ == dns.TypeNSEC3 }
+	o.hashes = o.hashes || slices.ContainsFunc(e.sets, hashed) || inBase && hasSet(nodeAt(e.z.base, at), dns.TypeNSEC3)
 	o.glue = o.glue || cover != 0 && cover <= depth
 	e.node = appendHead(e.node[:0], flags, cover, len(e.sets), rel)
 	end := len(e.node) + setHead*len(e.sets)
@@ -436,6 +438,11 @@ func below(name, rel []byte) bool {
 		off += int(name[off]) + 1
 	}
 	return off == cut
+}
+
+func hasSet(b []byte, typ uint16) bool {
+	_, ok := nodeType(b, typ)
+	return ok
 }
 
 func parentOf(rel []byte) []byte { return rel[int(rel[0])+1:] }
