@@ -38,6 +38,9 @@ type app struct {
 	drivers drivers
 	watcher *zonefile.Watcher
 	flipped chan struct{} // verdicts changed: they are worth keeping
+	handNow chan struct{} // something was added to handing
+	term    *terminal     // where progress is shown; nil: nowhere
+	doubts  []doubt       // zones that the start took from the store; the start's, then settleLoop's
 
 	cfg atomic.Pointer[config] // in force
 
@@ -47,11 +50,17 @@ type app struct {
 	problems appProblems
 	// mirrorsStale: accounts have changed since the engine was told the mirrors.
 	mirrorsStale bool
-	restart      []string // what of mangrove.yaml changed and takes a restart
-	zones        map[zones.Name]*zoneState
-	watched      map[healthcheck.Key][]zones.Name
-	listen       []netip.AddrPort
-	saved        map[healthcheck.Key]healthcheck.State // verdicts that the store has
+	// filesStale: the watcher has to be told which files matter beside the directory's own.
+	filesStale bool
+	restart    []string // what of mangrove.yaml changed and takes a restart
+	zones      map[zones.Name]*zoneState
+	// checked, including, mirrored are those of zones with targets that are probed, with files that they include, with
+	// mirrors: there may be few of them among many. handing are mirrored ones of which providers don't know all yet.
+	checked, including, mirrored, handing map[zones.Name]*zoneState
+
+	watched map[healthcheck.Key][]zones.Name
+	listen  []netip.AddrPort
+	saved   map[healthcheck.Key]healthcheck.State // verdicts that the store has
 }
 
 // openStore opens the store of a data directory.
@@ -79,7 +88,9 @@ func openApp(ctx context.Context, cfg *config, log *slog.Logger) (_ *app, err er
 		log: log, now: time.Now, store: st,
 		sources: newSources(st, time.Now),
 		zones:   make(map[zones.Name]*zoneState), watched: make(map[healthcheck.Key][]zones.Name),
-		saved: make(map[healthcheck.Key]healthcheck.State), flipped: make(chan struct{}, 1),
+		saved: make(map[healthcheck.Key]healthcheck.State), flipped: make(chan struct{}, 1), handNow: make(chan struct{}, 1),
+		checked: make(map[zones.Name]*zoneState), including: make(map[zones.Name]*zoneState),
+		mirrored: make(map[zones.Name]*zoneState), handing: make(map[zones.Name]*zoneState), filesStale: true,
 	}
 	a.cfg.Store(cfg)
 	a.watcher = zonefile.NewWatcher(zonefile.WatchOptions{Dir: cfg.Zones, Watch: cfg.Watch, Log: log})
@@ -88,7 +99,7 @@ func openApp(ctx context.Context, cfg *config, log *slog.Logger) (_ *app, err er
 			st.Close()
 		}
 	}()
-	a.live = live.New(live.Options{Store: st, Log: log, Now: a.now})
+	a.live = live.New(live.Options{Store: st, Log: log, Now: a.now, Aside: aside})
 	if err := a.live.Restore(ctx); err != nil {
 		return nil, err
 	}
@@ -130,6 +141,8 @@ func (a *app) Forget(ctx context.Context, origin zones.Name) error {
 		return hinted{fmt.Errorf("%s still has its file %s", origin, st.src.path), "remove the file first; forgetting is for zones whose file is gone"}
 	}
 	delete(a.zones, origin)
+	delete(a.handing, origin)
+	a.indexLocked(origin, nil)
 	a.watchLocked()
 	if err := a.mirrorsLocked(); err != nil {
 		return err

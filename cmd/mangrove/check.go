@@ -71,7 +71,7 @@ func (c *cli) check() *checkReport {
 	rep.add(problems)
 	for _, f := range files {
 		rep.Zones++
-		rep.add(readSource(cfg, f, time.Time{}).problems)
+		rep.add(readSource(cfg, f, time.Time{}).problems())
 	}
 	return rep
 }

@@ -37,7 +37,8 @@ type config struct {
 	path    string          // of the file; empty where there is none
 	files   []zonefile.File // the file as it was read, for the watcher
 	origins yamlconf.Origins
-	flags   flagValues // win over the file, also when it is read again
+	flags   flagValues  // win over the file, also when it is read again
+	plain   *zoneConfig // of all zones without NAME.yaml
 }
 
 // flagValues are what the command line says; empty is nothing.
@@ -144,7 +145,7 @@ type providerConfig struct {
 }
 
 func defaultConfig() *config {
-	return &config{
+	c := &config{
 		Listen:       []string{":53"},
 		Zones:        "zones",
 		Data:         "data",
@@ -161,6 +162,8 @@ func defaultConfig() *config {
 		Log:     logConfig{Level: "info", Format: "text"},
 		origins: yamlconf.Origins{},
 	}
+	c.plain = &zoneConfig{zoneSettings: c.ZoneDefaults, origins: yamlconf.Origins{}}
+	return c
 }
 
 // configPaths is where mangrove.yaml is looked for without --config.
@@ -204,6 +207,7 @@ func (c *config) parse(src []byte) []zones.Problem {
 		inheritCheck(&check, &c.CheckDefaults, origins, "checks."+name)
 		c.Checks[name] = check
 	}
+	c.plain = &zoneConfig{zoneSettings: c.ZoneDefaults, origins: yamlconf.Origins{}}
 	return append(problems, c.validate()...)
 }
 
@@ -251,7 +255,7 @@ func (c *config) loadZoneConfig(path string) (*zoneConfig, []zones.Problem) {
 	src, err := os.ReadFile(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return &zoneConfig{zoneSettings: c.ZoneDefaults, origins: yamlconf.Origins{}}, nil
+		return c.plain, nil
 	case err != nil:
 		return nil, []zones.Problem{{Pos: zones.Pos{File: path}, Severity: zones.Error, Text: readProblem(err)}}
 	}

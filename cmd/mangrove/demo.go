@@ -104,7 +104,7 @@ func (d *demo) run(ctx context.Context) (err error) {
 	actors := startStage(ctx, stop, serveOther)
 	defer func() { err = errors.Join(err, actors.end()) }()
 	server := startStage(ctx, stop, func(ctx context.Context) error {
-		return serve(ctx, cfg, slog.New(slog.NewTextHandler(logFile, nil)), func(a *app) { ready <- a })
+		return serve(ctx, cfg, slog.New(slog.NewTextHandler(logFile, nil)), nil, func(a *app) { ready <- a })
 	})
 	defer func() { err = errors.Join(err, server.end()) }()
 	select {

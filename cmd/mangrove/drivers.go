@@ -150,11 +150,8 @@ func secret(text, dir string) (string, error) {
 // mirrorsLocked tells the engine which zones are mirrored where. a.mu is held.
 func (a *app) mirrorsLocked() error {
 	var mirrors []providers.Mirror
-	for _, origin := range slices.SortedFunc(maps.Keys(a.zones), zones.Name.Compare) {
-		src := a.zones[origin].src
-		if src.zone == nil {
-			continue
-		}
+	for _, origin := range slices.SortedFunc(maps.Keys(a.mirrored), zones.Name.Compare) {
+		src := a.mirrored[origin].src
 		for _, name := range src.conf.Providers {
 			d, ok := a.drivers[name]
 			if !ok {

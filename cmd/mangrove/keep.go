@@ -3,9 +3,9 @@ package main
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/mangrove-dns/mangrove/zones"
 	"github.com/mangrove-dns/mangrove/zones/store"
@@ -18,7 +18,7 @@ import (
 // keptVersion is what the store has of a zone.
 type keptVersion struct {
 	version contentID
-	conf    bool // a NAME.yaml, too
+	read    time.Time
 }
 
 // waiting is a good version that is to be kept.
@@ -38,10 +38,11 @@ func (s *sources) toKeep(list []*source) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, src := range list {
-		if src.state == sourceOK {
-			s.waiting[src.origin] = waiting{src, src.zoneFiles}
-		} else {
+		switch {
+		case src.state != sourceOK:
 			delete(s.waiting, src.origin) // what was good before is older than what is kept now
+		case src.fresh:
+			s.waiting[src.origin] = waiting{src, src.zoneFiles}
 		}
 		src.zoneFiles = nil
 	}
@@ -66,9 +67,11 @@ func (a *app) keepLoop(ctx context.Context) error {
 }
 
 func (a *app) keepWaiting(ctx context.Context) {
-	if err := a.sources.keepWaiting(ctx); err != nil && ctx.Err() == nil {
-		a.log.Error("last good versions are not kept", "err", err)
-	}
+	aside(func() {
+		if err := a.sources.keepWaiting(ctx); err != nil && ctx.Err() == nil {
+			a.log.Error("last good versions are not kept", "err", err)
+		}
+	})
 }
 
 // keepWaiting writes what waits to be kept, unless the store has it already. What could not be written waits on.
@@ -100,7 +103,7 @@ func (s *sources) takeWaiting() []waiting {
 	defer s.mu.Unlock()
 	todo := make([]waiting, 0, len(s.waiting))
 	for origin, w := range s.waiting {
-		if s.kept[origin].version != w.src.version {
+		if kept, ok := s.kept[origin]; !ok || kept.version != w.src.version || racy(w.files, kept.read) {
 			todo = append(todo, w)
 		}
 	}
@@ -135,26 +138,29 @@ func (s *sources) putBack(batch []waiting) {
 func (s *sources) write(ctx context.Context, batch []waiting) error {
 	loaded := make([]store.Loaded, len(batch))
 	for i, w := range batch {
-		src := w.src
-		// An empty NAME.yaml is written only over another one: most zones have none.
-		if len(src.conf.text) > 0 || s.kept[src.origin].conf {
-			if err := s.store.SetMeta(ctx, confKey(src.origin), src.conf.text); err != nil {
-				return fmt.Errorf("keep the last good version of %s: %w", src.origin, err)
-			}
-		}
-		loaded[i] = store.Loaded{Zone: src.zone,
-			Source: store.Source{Origin: src.origin, Files: storeFiles(w.files), Loaded: src.read, Serial: src.zone.Serial()}}
+		loaded[i] = w.loaded()
 	}
 	if err := s.store.SaveLoaded(ctx, loaded...); err != nil {
 		return fmt.Errorf("keep the last good versions: %w", err)
 	}
 	for _, w := range batch {
-		s.kept[w.src.origin] = keptVersion{w.src.version, len(w.src.conf.text) > 0}
+		s.kept[w.src.origin] = keptVersion{w.src.version, w.src.read}
 	}
 	return nil
 }
 
-// askKept learns once what the store has. s.writing is held.
+// loaded is w as the store keeps it.
+func (w waiting) loaded() store.Loaded {
+	made := recipe{conf: w.src.conf.text, found: w.src.found, ctimes: make([]int64, len(w.files))}
+	for i, f := range w.files {
+		made.ctimes[i] = f.CTime
+	}
+	return store.Loaded{Zone: w.src.zone, Source: store.Source{
+		Origin: w.src.origin, Files: storeFiles(w.files), Loaded: w.src.read, Serial: w.src.zone.Serial(), Meta: made.encode(),
+	}}
+}
+
+// askKept learns what the store has, unless the start told. s.writing is held.
 func (s *sources) askKept(ctx context.Context) error {
 	if s.kept != nil {
 		return nil
@@ -163,33 +169,22 @@ func (s *sources) askKept(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read what the store has: %w", err)
 	}
-	kept := make(map[zones.Name]keptVersion, len(list))
+	s.kept = make(map[zones.Name]keptVersion, len(list))
 	for _, l := range list {
-		text, err := s.store.Meta(ctx, confKey(l.Origin))
-		if err != nil && !errors.Is(err, store.ErrNotFound) {
-			return fmt.Errorf("read what the store has: %w", err)
+		if made, err := decodeRecipe(l.Meta, func([]byte) string { return "" }); err == nil {
+			s.kept[l.Origin] = keptVersion{versionOf(l.Files, made.conf), l.Loaded}
 		}
-		kept[l.Origin] = keptVersion{versionOf(l.Files, text), len(text) > 0}
 	}
-	s.kept = kept
 	return nil
 }
 
-// forget drops the last good version of a zone, its NAME.yaml included.
+// forget drops the last good version of a zone.
 func (s *sources) forget(ctx context.Context, origin zones.Name) error {
 	s.mu.Lock()
 	delete(s.waiting, origin)
 	s.mu.Unlock()
 	s.writing.Lock()
 	defer s.writing.Unlock()
-	if err := s.askKept(ctx); err != nil {
-		return err
-	}
-	if s.kept[origin].conf {
-		if err := s.store.SetMeta(ctx, confKey(origin), nil); err != nil {
-			return err
-		}
-	}
 	if err := s.store.Forget(ctx, origin); err != nil {
 		return err
 	}

@@ -112,14 +112,16 @@ func openOffline(ctx context.Context, cfg *config, log *slog.Logger) (_ *app, er
 			a.Close()
 		}
 	}()
-	list, err := a.readEveryZone(ctx)
+	list, err := a.readEveryZone(ctx, nil)
 	if err != nil {
 		return nil, err
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, src := range list {
-		a.zones[src.origin] = &zoneState{src: src}
+		st := &zoneState{src: src}
+		a.zones[src.origin] = st
+		a.indexLocked(src.origin, st)
 	}
 	a.watchLocked()
 	if err := a.mirrorsLocked(); err != nil {
@@ -139,19 +141,21 @@ func openOffline(ctx context.Context, cfg *config, log *slog.Logger) (_ *app, er
 // was served, so that a plan made here is the daemon's.
 func (a *app) desireOfflineLocked(ctx context.Context, origin zones.Name) error {
 	st := a.zones[origin]
-	u, err := a.decideLocked(st)
+	d, err := a.decide(st.src)
 	if err != nil {
 		return err
 	}
+	st.decisions = d.decisions
+	served := d.served
 	head, ok, err := a.store.Head(ctx, origin)
 	if err != nil {
 		return fmt.Errorf("read what the store has: %w", err)
 	}
 	if ok && head.Journaled {
-		if u.Zone, err = u.Zone.WithSerial(head.Serial); err != nil {
+		if served, err = served.WithSerial(head.Serial); err != nil {
 			return err
 		}
 	}
-	a.engine.Update(origin, providers.Desired{Served: u.Zone, Loaded: st.src.zone, Reasons: planReasons(st.acted())})
+	a.engine.Update(origin, providers.Desired{Served: served, Loaded: st.src.zone, Reasons: planReasons(st.acted())})
 	return nil
 }

@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"maps"
@@ -41,11 +43,59 @@ type madeOf struct {
 	handed     uint64 // the generation that the providers know it by; 0: they don't have it yet
 }
 
-// publishSources takes newly read sources live, all in one swap, and watches what they point at.
+// publishSources takes newly read sources live, all in one swap, and watches what they point at. What takes long comes
+// first, without the lock: verdicts that come meanwhile are published as ever, and heeded at the end. a.reading is held, or
+// nothing else reads.
 func (a *app) publishSources(ctx context.Context, list []*source) error {
+	// One zone that can't be served keeps no other from it.
+	var errs []error
+	decided := make(map[zones.Name]*decided, len(list))
+	updates := make([]live.Update, 0, len(list))
+	for _, src := range list {
+		if src.zone == nil {
+			continue
+		}
+		d, err := a.decide(src)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		decided[src.origin] = d
+		updates = append(updates, d.update())
+	}
+	prepared, err := a.live.Prepare(ctx, updates)
+	if err != nil {
+		errs = append(errs, fmt.Errorf("publish: %w", err))
+	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	var watches, mirrors bool
+	if err := a.takeUpLocked(list); err != nil {
+		errs = append(errs, err)
+	}
+	res, err := prepared.Publish(func(u live.Update) (*zones.Zone, string) {
+		d := decided[u.Zone.Origin()]
+		if err := a.decideAgain(d); err != nil {
+			errs = append(errs, err)
+		}
+		return d.served, d.content
+	})
+	for _, w := range res.Warnings {
+		a.log.Warn(w.Problem.Text, "zone", w.Origin)
+	}
+	for origin, d := range decided {
+		a.zones[origin].decisions = d.decisions
+		a.noteMadeLocked(origin)
+	}
+	if err != nil {
+		errs = append(errs, fmt.Errorf("publish: %w", err))
+	}
+	return errors.Join(errs...)
+}
+
+// takeUpLocked puts sources in the place of those before, and tells those who look after what belongs to them. a.mu is
+// held.
+func (a *app) takeUpLocked(list []*source) error {
+	var watches, files, mirrors bool
 	for _, src := range list {
 		st := a.zones[src.origin]
 		if st == nil {
@@ -54,42 +104,44 @@ func (a *app) publishSources(ctx context.Context, list []*source) error {
 		}
 		watches = watches || st.src.watches() || src.watches()
 		mirrors = mirrors || !src.mirroredAs(st.src)
+		files = files || st.src.includesAny() || src.includesAny()
 		st.src = src
+		a.indexLocked(src.origin, st)
 	}
 	if watches {
 		a.watchLocked()
 	}
-	a.watchFilesLocked()
-	// One zone that can't be served keeps no other from it.
-	var errs []error
+	if files || a.filesStale {
+		a.filesStale = false
+		a.watchFilesLocked()
+	}
 	if mirrors || a.mirrorsStale {
 		a.mirrorsStale = false
-		errs = append(errs, a.mirrorsLocked())
+		return a.mirrorsLocked()
 	}
-	var updates []live.Update
-	for _, src := range list {
-		if src.zone == nil {
-			continue
-		}
-		u, err := a.decideLocked(a.zones[src.origin])
-		if err != nil {
-			errs = append(errs, err)
-			continue
-		}
-		updates = append(updates, u)
-	}
-	res, err := a.live.Publish(ctx, updates)
-	for _, w := range res.Warnings {
-		a.log.Warn(w.Problem.Text, "zone", w.Origin)
-	}
-	for _, u := range updates {
-		a.noteMadeLocked(u.Zone.Origin())
-	}
-	if err != nil {
-		errs = append(errs, fmt.Errorf("publish: %w", err))
-	}
-	return errors.Join(errs...)
+	return nil
 }
+
+// indexLocked keeps the lists of the zones that are few among many: those whose targets are probed, that include files,
+// that are mirrored.
+func (a *app) indexLocked(origin zones.Name, st *zoneState) {
+	for _, l := range []struct {
+		list map[zones.Name]*zoneState
+		in   bool
+	}{{a.checked, st != nil && st.src.watches()}, {a.including, st != nil && st.src.includesAny()}, {a.mirrored, st != nil && st.src.mirrored()}} {
+		if l.in {
+			l.list[origin] = st
+		} else {
+			delete(l.list, origin)
+		}
+	}
+}
+
+// includesAny says whether the source's file includes others.
+func (src *source) includesAny() bool { return src != nil && len(src.includes) > 0 }
+
+// mirrored says whether the source is mirrored anywhere.
+func (src *source) mirrored() bool { return src.zone != nil && len(src.conf.Providers) > 0 }
 
 // watches says whether anything of the source is probed. A source that is not there has nothing.
 func (src *source) watches() bool {
@@ -105,22 +157,67 @@ func (src *source) mirroredAs(before *source) bool {
 		reflect.DeepEqual(src.conf.Overlays, before.conf.Overlays)
 }
 
-// decideLocked withdraws from a zone what the verdicts say, and returns what is to be published. a.mu is held.
-func (a *app) decideLocked(st *zoneState) (live.Update, error) {
-	changes, decisions := st.src.overlay.Withdraw(a.monitor.Verdict)
-	st.decisions = byRRset(nil, decisions)
-	served := st.src.zone
-	if st.src.conf.Mode != "observe" && len(changes) > 0 {
+// decided is what is to be served of a source, under the verdicts of a moment.
+type decided struct {
+	src       *source
+	decisions map[rrsetKey]healthcheck.Decision
+	reasons   []string
+	served    *zones.Zone
+	content   string // tells served from what else may be served of the same file
+}
+
+// asRead is the content of a zone that is served as it was read.
+const asRead = "as read"
+
+// readReasons is why a zone is published that was read.
+var readReasons = []string{"read from its file"}
+
+// decide withdraws from a zone what the verdicts say.
+func (a *app) decide(src *source) (*decided, error) {
+	d := &decided{src: src, served: src.zone, content: asRead, reasons: readReasons}
+	changes, decisions := src.overlay.Withdraw(a.monitor.Verdict)
+	if d.decisions = byRRset(nil, decisions); src.conf.Mode == "observe" {
+		return d, nil
+	}
+	if len(changes) > 0 {
 		var err error
-		if served, err = st.src.zone.With(changes); err != nil {
-			return live.Update{}, fmt.Errorf("withdraw from %s: %w", st.src.origin, err)
+		if d.served, err = src.zone.With(changes); err != nil {
+			return nil, fmt.Errorf("withdraw from %s: %w", src.origin, err)
 		}
+		d.content = contentOf(changes)
+		d.reasons = slices.Concat(readReasons, withdrawals(decisions))
 	}
-	u := live.Update{Zone: served, FileSerial: st.src.zone.Serial(), FileVersion: st.src.fileVersion.String(), Reasons: []string{"read " + st.src.path}}
-	if st.src.conf.Mode != "observe" {
-		u.Reasons = append(u.Reasons, withdrawals(decisions)...)
+	return d, nil
+}
+
+// decideAgain brings d up to date, if verdicts have changed.
+func (a *app) decideAgain(d *decided) error {
+	if !d.src.watches() {
+		return nil
 	}
-	return u, nil
+	next, err := a.decide(d.src)
+	if err != nil {
+		return err // what was decided before is served
+	}
+	if next.content == d.content {
+		next.served = d.served
+	}
+	*d = *next
+	return nil
+}
+
+// contentOf identifies what changes make of a zone.
+func contentOf(changes []zones.Change) string {
+	h := sha256.New()
+	for _, c := range changes {
+		fmt.Fprintln(h, c.Name, c.Type)
+		fmt.Fprintln(h, c.New)
+	}
+	return hex.EncodeToString(h.Sum(nil)[:8])
+}
+
+func (d *decided) update() live.Update {
+	return live.Update{Zone: d.served, FileSerial: d.src.zone.Serial(), FileVersion: d.src.fileVersion.String(), Content: d.content, Reasons: d.reasons}
 }
 
 // publishFlips takes the transitions of verdicts live. It costs the records that they concern, not the zones.
@@ -164,6 +261,9 @@ func (a *app) publishFlips() error {
 
 // byRRset returns base with decisions put in; base stays as it is.
 func byRRset(base map[rrsetKey]healthcheck.Decision, decisions []healthcheck.Decision) map[rrsetKey]healthcheck.Decision {
+	if len(decisions) == 0 {
+		return base
+	}
 	out := make(map[rrsetKey]healthcheck.Decision, len(base)+len(decisions))
 	maps.Copy(out, base)
 	for _, d := range decisions {
@@ -200,10 +300,7 @@ func reasonsOf(flips []healthcheck.Transition, keys []healthcheck.Key) []string 
 func (a *app) watchLocked() {
 	var watches []healthcheck.Watch
 	watched := make(map[healthcheck.Key][]zones.Name)
-	for origin, st := range a.zones {
-		if st.src.overlay == nil {
-			continue
-		}
+	for origin, st := range a.checked {
 		for _, w := range st.src.overlay.Watches() {
 			if watched[w.Key] == nil {
 				watches = append(watches, w)
@@ -215,9 +312,14 @@ func (a *app) watchLocked() {
 	a.monitor.Set(watches)
 }
 
-// noteMadeLocked remembers what the version of origin that is served now was made of.
+// noteMadeLocked remembers what the version of origin that is served now was made of, where providers are to know.
 func (a *app) noteMadeLocked(origin zones.Name) {
 	st := a.zones[origin]
+	if !st.src.mirrored() {
+		st.made = nil
+		delete(a.handing, origin)
+		return
+	}
 	v, ok := a.live.Version(origin)
 	if !ok {
 		return
@@ -226,25 +328,31 @@ func (a *app) noteMadeLocked(origin zones.Name) {
 		st.made = st.made[:n-1]
 	}
 	st.made = append(st.made, madeOf{generation: v.Generation, loaded: st.src.zone, decisions: st.acted()})
+	a.handing[origin] = st
+	select {
+	case a.handNow <- struct{}{}:
+	default: // somebody is on the way already
+	}
 }
 
 // mirrorDurable hands what has become durable to the providers. Until then they must not see it: a crash would take its
-// serial back.
+// serial back. It looks at the zones that have something to be handed.
 func (a *app) mirrorDurable() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	for origin, st := range a.zones {
+	for origin, st := range a.handing {
 		v, ok := a.live.Durable(origin)
 		if !ok {
 			continue
 		}
-		m, ok := st.hand(v.Generation)
-		if !ok {
-			continue
+		if m, ok := st.hand(v.Generation); ok {
+			a.engine.Update(origin, providers.Desired{
+				Served: v.Zone, Loaded: m.loaded, Generation: v.Generation, Reasons: planReasons(m.decisions),
+			})
 		}
-		a.engine.Update(origin, providers.Desired{
-			Served: v.Zone, Loaded: m.loaded, Generation: v.Generation, Reasons: planReasons(m.decisions),
-		})
+		if served, ok := a.live.Version(origin); ok && served.Durable {
+			delete(a.handing, origin)
+		}
 	}
 }
 
@@ -313,6 +421,7 @@ func (a *app) mirrorLoop(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-changed:
+		case <-a.handNow:
 		}
 	}
 }

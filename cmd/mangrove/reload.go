@@ -3,9 +3,7 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
-	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -41,12 +39,9 @@ func (a *app) found(field *[]zones.Problem, problems []zones.Problem) {
 	}
 }
 
-// loadAll reads every zone that there is, and publishes it.
+// loadAll makes every zone that there is served.
 func (a *app) loadAll(ctx context.Context) error {
-	// What is read after this look is at least as new as what the watcher takes for known. That the directory can't be read
-	// is said by whoever lists its zones.
-	_, _ = a.watcher.Scan()
-	list, err := a.readEveryZone(ctx)
+	list, err := a.readEveryZone(ctx, newProgress(a.log, a.term, nil))
 	if err != nil {
 		return err
 	}
@@ -61,52 +56,30 @@ func (a *app) loadAll(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// readEveryZone reads the zones of the directory, and those whose file is gone from the store.
-func (a *app) readEveryZone(ctx context.Context) ([]*source, error) {
-	files, problems, err := zonefile.ZoneFiles(a.config().Zones)
-	if err != nil {
-		problems = append(problems, zones.Problem{Pos: zones.Pos{File: a.config().Zones}, Severity: zones.Error,
-			Text: readProblem(err) + "; the zones of the last run are served on"})
-	}
-	a.found(&a.problems.dir, problems)
-	list := a.sources.readAll(ctx, a.config(), files, nil)
-	stored, err := a.store.Sources(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("read what the store has: %w", err)
-	}
-	there := originsOf(files)
-	for _, s := range stored {
-		if there[s.Origin] {
-			continue
-		}
-		src, err := a.sources.stored(ctx, a.config(), s.Origin)
-		if err != nil {
-			return nil, fmt.Errorf("last good version of %s: %w", s.Origin, err)
-		}
-		if src != nil {
-			list = append(list, src.gone(a.now()))
-		}
-	}
-	return list, nil
-}
-
 // watchFilesLocked has the watcher look after the files outside of the directory's own: mangrove.yaml and what zones include.
 func (a *app) watchFilesLocked() {
 	extra := slices.Clone(a.cfg.Load().files)
-	for _, st := range a.zones {
+	for _, st := range a.including {
 		extra = append(extra, st.src.includes...)
 	}
 	a.watcher.SetExtra(extra)
 }
 
+// logWarnings is how many warnings of one reading the log gets in full.
+const logWarnings = 100
+
+// logSources logs what is wrong with newly read sources: errors all, warnings as long as somebody may read them.
 func (a *app) logSources(list []*source) {
+	warnings := 0
 	for _, src := range list {
-		for _, p := range src.problems {
+		for i, f := range src.found {
 			level := slog.LevelWarn
-			if p.Severity == zones.Error {
+			if f.severity == zones.Error {
 				level = slog.LevelError
+			} else if warnings++; warnings > logWarnings {
+				continue
 			}
-			a.log.Log(context.Background(), level, p.String())
+			a.log.Log(context.Background(), level, src.found[i:i+1].list(src.path, src.origin)[0].String())
 		}
 		switch {
 		case src.zone == nil:
@@ -114,6 +87,9 @@ func (a *app) logSources(list []*source) {
 		case src.state != sourceOK:
 			a.log.Error("zone is served as it was last good", "zone", src.origin, "why", src.state)
 		}
+	}
+	if warnings > logWarnings {
+		a.log.Warn("more warnings than are logged; \"mangrove check\" prints all", "warnings", warnings, "logged", logWarnings)
 	}
 }
 
@@ -133,9 +109,7 @@ func changesOf(lists ...[]string) changes {
 	return c
 }
 
-func (c changes) concern(src *source) bool {
-	return c.all || slices.ContainsFunc(src.files, func(f string) bool { return c.paths[f] })
-}
+func (c changes) concern(src *source) bool { return c.all || src.concerned(c.paths) }
 
 // filesChanged takes up a batch of changed files: mangrove.yaml first, since every zone depends on it.
 func (a *app) filesChanged(ctx context.Context, b zonefile.Batch) error {
@@ -179,7 +153,10 @@ func (a *app) readZones(ctx context.Context, c changes) error {
 		src := before[f.Origin]
 		return src != nil && src.state != sourceGone && !c.concern(src)
 	})
-	list := a.sources.readAll(ctx, cfg, touched, before)
+	list := a.sources.readAll(ctx, cfg, touched, func(origin zones.Name) *source { return before[origin] }, newProgress(a.log, nil, aside))
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
 	there := originsOf(files)
 	for origin, src := range before {
 		if !there[origin] && src.state != sourceGone && src.zone != nil {
@@ -208,7 +185,7 @@ func (a *app) readConfig() bool {
 	built, accounts := buildDrivers(next, a.drivers)
 	a.cfg.Store(next)
 	a.mu.Lock()
-	a.restart, a.drivers, a.mirrorsStale = restart, built, true
+	a.restart, a.drivers, a.mirrorsStale, a.filesStale = restart, built, true, true
 	a.mu.Unlock()
 	a.found(&a.problems.config, nil)
 	a.found(&a.problems.accounts, accounts)
@@ -229,19 +206,30 @@ func (a *app) Reload(ctx context.Context) (*reloadReport, error) {
 		return nil, err
 	}
 	a.mu.Lock()
-	defer a.mu.Unlock()
 	rep := &reloadReport{Restart: append([]string{}, a.restart...), Problems: a.problems.texts(), Errors: len(a.problems.texts())}
-	for _, origin := range slices.SortedFunc(maps.Keys(a.zones), zones.Name.Compare) {
-		src := a.zones[origin].src
+	a.mu.Unlock()
+	for _, z := range a.snapshot() {
 		rep.Zones++
-		rep.Problems = append(rep.Problems, texts(src.problems)...)
-		for _, p := range src.problems {
+		for _, p := range z.src.problems() {
+			rep.Problems = append(rep.Problems, p.String())
 			if p.Severity == zones.Error {
 				rep.Errors++
 			}
 		}
 	}
 	return rep, nil
+}
+
+// snapshot returns what is served of all zones, by name. It holds up verdicts for a moment only.
+func (a *app) snapshot() []zoneState {
+	a.mu.Lock()
+	out := make([]zoneState, 0, len(a.zones))
+	for _, st := range a.zones {
+		out = append(out, zoneState{src: st.src, decisions: st.decisions})
+	}
+	a.mu.Unlock()
+	slices.SortFunc(out, func(x, y zoneState) int { return x.src.origin.Compare(y.src.origin) })
+	return out
 }
 
 // reloadReport is what a reload found.

@@ -102,7 +102,6 @@ func (a *app) Status(ctx context.Context) (*statusReport, error) {
 		mirrors[s.Zone] = append(mirrors[s.Zone], s)
 	}
 	a.mu.Lock()
-	defer a.mu.Unlock()
 	rep := &statusReport{
 		Version: version(), Running: !a.started.IsZero(), Started: a.started, Config: a.config().path,
 		Listen: []string{}, Problems: a.problems.texts(), Restart: append([]string{}, a.restart...), Zones: []zoneReport{},
@@ -110,9 +109,10 @@ func (a *app) Status(ctx context.Context) (*statusReport, error) {
 	for _, ap := range a.listen {
 		rep.Listen = append(rep.Listen, ap.String())
 	}
+	a.mu.Unlock()
 	rep.Problems = append(rep.Problems, a.storeProblems()...)
-	for _, origin := range slices.SortedFunc(maps.Keys(a.zones), zones.Name.Compare) {
-		z := a.zoneReportLocked(ctx, origin)
+	for _, st := range a.snapshot() {
+		z := a.zoneReport(ctx, &st)
 		z.Mirrors = append(z.Mirrors, mirrors[z.Zone]...)
 		rep.Zones = append(rep.Zones, z)
 	}
@@ -133,10 +133,10 @@ func (a *app) storeProblems() []string {
 	return out
 }
 
-func (a *app) zoneReportLocked(ctx context.Context, origin zones.Name) zoneReport {
-	st := a.zones[origin]
+func (a *app) zoneReport(ctx context.Context, st *zoneState) zoneReport {
+	origin := st.src.origin
 	z := zoneReport{
-		Zone: origin.String(), File: st.src.path, State: st.src.state, Problems: texts(st.src.problems),
+		Zone: origin.String(), File: st.src.path, State: st.src.state, Problems: texts(st.src.problems()),
 		Health: []healthReport{}, Mirrors: []providers.Status{},
 	}
 	if st.src.zone == nil {

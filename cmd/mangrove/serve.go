@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/mangrove-dns/mangrove/resolver"
+	"github.com/mangrove-dns/mangrove/zones/store"
 	"github.com/mangrove-dns/mangrove/zones/zonefile"
 )
 
@@ -40,7 +41,12 @@ providers that are under way, and exits 0; a second signal ends it at once.`,
 					return usageError{cmd.CommandPath(), fmt.Errorf("--listen %w", err)}
 				}
 			}
-			return serve(cmd.Context(), cfg, newLog(c.stderr, cfg.Log), nil)
+			term := terminalOf(c.stderr)
+			var to io.Writer = c.stderr
+			if term != nil {
+				to = term
+			}
+			return serve(cmd.Context(), cfg, newLog(to, cfg.Log), term, nil)
 		},
 	}
 	cmd.Flags().StringSliceVarP(&c.flags.listen, "listen", "l", nil, "addresses to answer on (default as configured, else :53)")
@@ -60,16 +66,20 @@ func newLog(w io.Writer, cfg logConfig) *slog.Logger {
 	return slog.New(slog.NewTextHandler(w, opts))
 }
 
-// serve runs everything until ctx ends. ready, where it is not nil, is called once questions are answered.
+// serve runs everything until ctx ends. term, where it is not nil, is shown how the start goes; ready, where it is not
+// nil, is called once questions are answered.
 //
 // The order of starting is that of the flow: store and journal, zones, sockets, then the loops. The order of stopping: no
 // new questions, what was read is answered; no more probes; writes to providers under way finish; the journal is written
 // out; the store last.
-func serve(ctx context.Context, cfg *config, log *slog.Logger, ready func(*app)) (err error) {
+func serve(ctx context.Context, cfg *config, log *slog.Logger, term *terminal, ready func(*app)) (err error) {
 	// From the first step to the last: a SIGHUP that nobody takes ends the process.
 	hup := make(chan os.Signal, 1)
 	signal.Notify(hup, syscall.SIGHUP)
 	defer signal.Stop(hup)
+	if err := store.AdoptSeed(cfg.Data); err != nil {
+		log.Warn("kept zones are of no use for a quick start this time", "err", err)
+	}
 	a, err := openApp(ctx, cfg, log)
 	if errors.Is(err, context.Canceled) {
 		return nil // stopped before it began
@@ -78,7 +88,7 @@ func serve(ctx context.Context, cfg *config, log *slog.Logger, ready func(*app))
 		return err
 	}
 	defer func() { err = errors.Join(err, a.Close()) }()
-	a.started = a.now()
+	a.started, a.term = a.now(), term
 
 	ctx, stop := context.WithCancelCause(ctx)
 	journal := startStage(ctx, stop, a.live.Run)
@@ -102,8 +112,9 @@ func serve(ctx context.Context, cfg *config, log *slog.Logger, ready func(*app))
 		server.Close()
 		return err
 	}
-	followers := startStage(ctx, stop, a.flipLoop, a.verdictLoop, a.mirrorLoop, a.keepLoop, a.engine.Run)
+	followers := startStage(ctx, stop, a.flipLoop, a.verdictLoop, a.mirrorLoop, a.keepLoop, a.settleLoop, a.engine.Run)
 	sources := startStage(ctx, stop, server.Run, control.Run, a.monitor.Run, a.watchLoop, func(ctx context.Context) error { return a.hupLoop(ctx, hup) })
+	afterLoad()
 	log.Info("ready", "listen", addresses(a), "zones", a.live.Catalog().Len(), "config", orNone(cfg.path))
 	if ready != nil {
 		ready(a)

@@ -158,7 +158,7 @@ func TestServeStoppedWhileLoading(t *testing.T) {
 	cfg := testConfig(t, map[string]string{"a.test.zone": twoTargets})
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := serve(ctx, cfg, slog.New(slog.DiscardHandler), nil); err != nil {
+	if err := serve(ctx, cfg, slog.New(slog.DiscardHandler), nil, nil); err != nil {
 		t.Errorf("got %v", err)
 	}
 }

@@ -11,9 +11,8 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/mangrove-dns/mangrove/healthcheck"
 	"github.com/mangrove-dns/mangrove/zones"
@@ -32,16 +31,16 @@ type source struct {
 	path   string // of NAME.zone
 
 	zone    *zones.Zone          // last good; nil where there never was one
-	conf    *zoneConfig          // that goes with zone
+	conf    *zoneConfig          // that goes with zone; zones without NAME.yaml share one
 	rules   []healthcheck.Rule   // of conf
-	overlay *healthcheck.Overlay // rules joined with zone
+	overlay *healthcheck.Overlay // rules joined with zone; nil where nothing was ever good
 
-	confGone bool // NAME.yaml was there before
 	state    sourceState
-	problems []zones.Problem // of the newest reading, warnings too
+	found    findings        // problems of the newest reading, warnings too
 	read     time.Time       // of the newest reading
-	files    []string        // that the newest reading touched: a change to one means reading again
-	includes []zonefile.File // those of them that the zone's file includes
+	includes []zonefile.File // what the zone's file includes: a change to one means reading again
+	confGone bool            // NAME.yaml was there before
+	fresh    bool            // read from its files just now, not taken from the store
 	// zoneFiles are what zone was read from, the zone's own file first; none once they are with what is to be kept.
 	zoneFiles   []zonefile.File
 	version     contentID // identity of what zone and conf were read from
@@ -56,6 +55,12 @@ const (
 	sourceBroken sourceState = "broken"      // the files have errors; the last good version is served, where there is one
 	sourceGone   sourceState = "source gone" // the file is not there; served on until mangrove zone forget
 )
+
+// concerned says whether a change of one of paths, which are clean, means reading the source again.
+func (src *source) concerned(paths map[string]bool) bool {
+	return paths[filepath.Clean(src.path)] || paths[filepath.Clean(zoneConfigPath(src.path))] ||
+		slices.ContainsFunc(src.includes, func(f zonefile.File) bool { return paths[filepath.Clean(f.Path)] })
+}
 
 // sources reads zones and remembers their last good versions in the store.
 type sources struct {
@@ -74,19 +79,30 @@ func newSources(st store.Store, now func() time.Time) *sources {
 	return &sources{store: st, now: now, waiting: make(map[zones.Name]waiting), wake: make(chan struct{}, 1)}
 }
 
-// readAll reads the zones that are in the directory, in parallel within the cores.
-func (s *sources) readAll(ctx context.Context, cfg *config, files []zonefile.ZoneFile, before map[zones.Name]*source) []*source {
+// readAll reads zones from their files, in parallel within the cores, the largest first, and tells prog of each.
+func (s *sources) readAll(ctx context.Context, cfg *config, files []zonefile.ZoneFile, before func(zones.Name) *source, prog *progress) []*source {
 	out := make([]*source, len(files))
-	var g errgroup.Group
-	g.SetLimit(runtime.GOMAXPROCS(0))
-	for i, f := range files {
-		g.Go(func() error {
-			out[i] = s.read(ctx, cfg, f, before[f.Origin])
-			return nil
-		})
+	order := make([]int, len(files))
+	for i := range order {
+		order[i] = i
 	}
-	_ = g.Wait() // read reports through what it returns
-	return out
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(files[b].Stamp.Size, files[a].Stamp.Size) })
+	prog.begin(files)
+	defer prog.end()
+	var next atomic.Int64
+	work := func() {
+		for n := next.Add(1) - 1; int(n) < len(order) && ctx.Err() == nil; n = next.Add(1) - 1 {
+			i := order[n]
+			out[i] = s.read(ctx, cfg, files[i], before(files[i].Origin))
+			prog.done(files[i], out[i])
+		}
+	}
+	var all sync.WaitGroup
+	for range min(runtime.NumCPU(), len(files)) {
+		all.Go(func() { prog.run(work) })
+	}
+	all.Wait()
+	return slices.DeleteFunc(out, func(src *source) bool { return src == nil }) // stopped before all were read
 }
 
 // read reads one zone's files. before is what is known of the zone, nil where nothing is.
@@ -107,41 +123,35 @@ func (src *source) noteConfigGone(before *source) {
 		return
 	}
 	src.confGone = true
-	src.problems = append(src.problems, zones.Problem{Pos: zones.Pos{File: zoneConfigPath(src.path)}, Severity: zones.Warning,
+	src.add(zones.Problem{Pos: zones.Pos{File: zoneConfigPath(src.path)}, Severity: zones.Warning,
 		Text: "the file is gone; the zone is served without its health rules, and mirrored as zone_defaults say"})
 }
 
 // readSource reads and judges the files of one zone, without what was before.
 func readSource(cfg *config, f zonefile.ZoneFile, now time.Time) *source {
-	src := &source{origin: f.Origin, path: f.Path, read: now, state: sourceBroken, files: []string{filepath.Clean(f.Path), filepath.Clean(zoneConfigPath(f.Path))}}
-	conf, confProblems := cfg.loadZoneConfig(zoneConfigPath(f.Path))
-	var rules []healthcheck.Rule
-	if conf != nil {
-		var more []zones.Problem
-		rules, more = conf.rules(cfg, f.Origin)
-		confProblems = append(confProblems, more...)
-	}
+	src := &source{origin: f.Origin, path: f.Path, read: now, state: sourceBroken, fresh: true}
+	conf, rules, confProblems := cfg.zoneConfigOf(f)
 	res, err := zonefile.Parse(f.Path, zonefile.Options{Origin: f.Origin, IncludeRoot: cfg.Zones})
 	if err != nil {
-		src.problems = append(confProblems, zones.Problem{Pos: zones.Pos{File: f.Path}, Severity: zones.Error, Text: readProblem(err)})
+		src.add(confProblems...)
+		src.add(zones.Problem{Pos: zones.Pos{File: f.Path}, Severity: zones.Error, Text: readProblem(err)})
 		return src
 	}
 	defer res.DropPositions()
-	for _, file := range res.Files {
-		src.files = append(src.files, filepath.Clean(file.Path))
+	if len(res.Files) > 1 {
+		src.includes = slices.Clone(res.Files[1:])
 	}
-	src.includes = res.Files[1:]
-	src.problems = res.Problems
+	problems := res.Problems
 	if res.Zone != nil {
-		src.problems = append(src.problems, zones.Check(res.Zone, zones.CheckOptions{Where: res.Where, Checked: checkedNames(rules)})...)
+		problems = append(problems, zones.Check(res.Zone, zones.CheckOptions{Where: res.Where, Checked: checkedNames(rules)})...)
 		if conf != nil {
 			confProblems = append(confProblems, conf.against(cfg, res.Zone, rules)...)
 		}
 	}
 	slices.SortStableFunc(confProblems, func(a, b zones.Problem) int { return cmp.Compare(a.Pos.Line, b.Pos.Line) })
-	good := res.Zone != nil && !hasErrors(src.problems)
-	src.problems = append(src.problems, confProblems...)
-	if !good {
+	src.add(problems...)
+	src.add(confProblems...)
+	if res.Zone == nil || hasErrors(problems) {
 		return src
 	}
 	src.zone, src.zoneFiles, src.fileVersion = res.Zone, res.Files, versionOf(storeFiles(res.Files), nil)
@@ -152,11 +162,35 @@ func readSource(cfg *config, f zonefile.ZoneFile, now time.Time) *source {
 	return src
 }
 
+// zoneConfigOf reads the NAME.yaml of a zone and what it means; conf is nil where it can't be read.
+func (c *config) zoneConfigOf(f zonefile.ZoneFile) (conf *zoneConfig, rules []healthcheck.Rule, problems []zones.Problem) {
+	if !f.Config {
+		return c.plain, nil, nil
+	}
+	conf, problems = c.loadZoneConfig(zoneConfigPath(f.Path))
+	if conf != nil {
+		var more []zones.Problem
+		rules, more = conf.rules(c, f.Origin)
+		problems = append(problems, more...)
+	}
+	return conf, rules, problems
+}
+
 // accept makes zone, conf and rules what the source serves, with nothing wrong.
 func (src *source) accept(zone *zones.Zone, conf *zoneConfig, rules []healthcheck.Rule) {
 	src.zone, src.conf, src.rules = zone, conf, rules
-	src.overlay = healthcheck.NewOverlay(zone, rules)
+	src.overlay = overlayOf(zone, rules)
 	src.state = sourceOK
+}
+
+// noRules is the overlay of all zones without rules. It is never changed.
+var noRules = healthcheck.NewOverlay(nil, nil)
+
+func overlayOf(zone *zones.Zone, rules []healthcheck.Rule) *healthcheck.Overlay {
+	if len(rules) == 0 {
+		return noRules
+	}
+	return healthcheck.NewOverlay(zone, rules)
 }
 
 func hasErrors(problems []zones.Problem) bool {
@@ -164,6 +198,9 @@ func hasErrors(problems []zones.Problem) bool {
 }
 
 func checkedNames(rules []healthcheck.Rule) func(zones.Name) bool {
+	if len(rules) == 0 {
+		return nil
+	}
 	names := make(map[zones.Name]bool, len(rules))
 	for _, r := range rules {
 		names[r.Name] = true
@@ -178,6 +215,9 @@ func (v contentID) String() string { return hex.EncodeToString(v[:]) }
 
 // versionOf is the identity of what a zone was read from.
 func versionOf(files []store.File, conf []byte) contentID {
+	if len(files) == 1 && len(conf) == 0 {
+		return contentID(files[0].SHA256[:len(contentID{})])
+	}
 	h := sha256.New()
 	for _, f := range files {
 		h.Write(f.SHA256[:])
@@ -189,7 +229,7 @@ func versionOf(files []store.File, conf []byte) contentID {
 func storeFiles(files []zonefile.File) []store.File {
 	out := make([]store.File, len(files))
 	for i, f := range files {
-		out[i] = store.File{Path: f.Path, Size: f.Size, Modified: f.ModTime(), SHA256: f.SHA256}
+		out[i] = store.File{Path: f.Path, Size: f.Size, Modified: f.ModTime(), Inode: f.Inode, Device: f.Dev, SHA256: f.SHA256}
 	}
 	return out
 }
@@ -203,8 +243,7 @@ func (s *sources) keepLastGood(ctx context.Context, cfg *config, next, before *s
 	}
 	stored, err := s.stored(ctx, cfg, next.origin)
 	if err != nil {
-		next.problems = append(next.problems, zones.Problem{Pos: zones.Pos{File: next.path}, Severity: zones.Warning,
-			Text: "last good version: " + err.Error()})
+		next.add(zones.Problem{Pos: zones.Pos{File: next.path}, Severity: zones.Warning, Text: "last good version: " + err.Error()})
 	}
 	switch {
 	case stored != nil:
@@ -222,7 +261,7 @@ func (src *source) keep(good *source) {
 		src.zone, src.overlay, src.version, src.fileVersion = good.zone, good.overlay, good.version, good.fileVersion
 		return
 	}
-	src.overlay = healthcheck.NewOverlay(src.zone, src.rules)
+	src.overlay = overlayOf(src.zone, src.rules)
 }
 
 // stored returns the last good version that the store has of a zone, nil where it has none.
@@ -234,39 +273,52 @@ func (s *sources) stored(ctx context.Context, cfg *config, origin zones.Name) (*
 	if err != nil {
 		return nil, err
 	}
-	src := &source{origin: origin, state: sourceGone, read: loaded.Source.Loaded}
-	for _, f := range loaded.Files {
-		src.files = append(src.files, filepath.Clean(f.Path))
+	return s.fromStore(cfg, loaded), nil
+}
+
+// fromStore makes a source of a version that the store has, without looking at its files.
+func (s *sources) fromStore(cfg *config, loaded store.Loaded) *source {
+	src := &source{origin: loaded.Origin, read: loaded.Source.Loaded}
+	if len(loaded.Files) > 0 {
+		src.path = loaded.Files[0].Path
+		for _, f := range loaded.Files[1:] {
+			src.includes = append(src.includes, zonefile.File{Path: f.Path})
+		}
 	}
-	if len(src.files) > 0 {
-		src.path = src.files[0]
+	made, err := decodeRecipe(loaded.Meta, func(b []byte) string { return string(b) })
+	var problems []zones.Problem
+	conf := cfg.plain
+	var rules []healthcheck.Rule
+	if len(made.conf) > 0 {
+		conf, problems = cfg.parseZoneConfig(zoneConfigPath(src.path), made.conf)
+		var more []zones.Problem
+		rules, more = conf.rules(cfg, src.origin)
+		problems = append(problems, more...)
 	}
-	text, err := s.store.Meta(ctx, confKey(origin))
-	if err != nil && !errors.Is(err, store.ErrNotFound) {
-		return nil, err
-	}
-	conf, problems := cfg.parseZoneConfig(zoneConfigPath(src.path), text)
-	rules, more := conf.rules(cfg, origin)
-	if problems = append(problems, more...); hasErrors(problems) {
+	switch {
+	case err != nil:
+		src.add(zones.Problem{Pos: zones.Pos{File: zoneConfigPath(src.path)}, Severity: zones.Warning,
+			Text: "the last good version " + err.Error() + "; the zone is served without health rules and not mirrored"})
+	case hasErrors(problems):
 		// It was good under another mangrove.yaml. Without rules every address is served: that is never wrong.
-		conf, rules = &zoneConfig{zoneSettings: cfg.ZoneDefaults}, nil
-		src.problems = append(src.problems, zones.Problem{Pos: zones.Pos{File: zoneConfigPath(src.path)}, Severity: zones.Warning,
+		src.add(zones.Problem{Pos: zones.Pos{File: zoneConfigPath(src.path)}, Severity: zones.Warning,
 			Text: "the last good version no longer fits mangrove.yaml; the zone is served without health rules and not mirrored"})
+	}
+	if err != nil || hasErrors(problems) {
+		conf, rules = &zoneConfig{zoneSettings: cfg.ZoneDefaults}, nil
 		conf.Providers = nil
 	}
 	src.accept(loaded.Zone, conf, rules)
 	src.state = sourceGone
-	src.version, src.fileVersion = versionOf(loaded.Files, text), versionOf(loaded.Files, nil)
-	return src, nil
+	src.version, src.fileVersion = versionOf(loaded.Files, made.conf), versionOf(loaded.Files, nil)
+	return src
 }
-
-func confKey(origin zones.Name) string { return "zone-config/" + origin.String() }
 
 // gone returns src as it is when its file is not there any more.
 func (src *source) gone(now time.Time) *source {
 	next := *src
-	next.state, next.read = sourceGone, now
-	next.problems = []zones.Problem{{Pos: zones.Pos{File: src.path}, Severity: zones.Error,
-		Text: fmt.Sprintf("the file is gone; %s is served on as it was, until \"mangrove zone forget %s\"", src.origin, src.origin)}}
+	next.state, next.read, next.found = sourceGone, now, nil
+	next.add(zones.Problem{Pos: zones.Pos{File: src.path}, Severity: zones.Error,
+		Text: fmt.Sprintf("the file is gone; %s is served on as it was, until \"mangrove zone forget %s\"", src.origin, src.origin)})
 	return &next
 }

@@ -2,6 +2,7 @@ package live
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/mangrove-dns/mangrove/zones"
 )
@@ -39,11 +40,25 @@ func (p *Publisher) compactZone(z *state) error {
 	if old == nil || !old.NeedsCompaction() {
 		return nil
 	}
-	return p.replaceCompact(z, old, old.Compact())
+	var c *zones.Zone
+	p.opts.Aside(func() { c = old.Compact() })
+	return p.replaceSame(z, old, c)
 }
 
-// replaceCompact puts c, which is old made compact, into its place, with what was changed since.
-func (p *Publisher) replaceCompact(z *state, old, c *zones.Zone) error {
+// Replace puts same, which holds exactly what old holds and is laid out in another way or place, where old is served of a
+// zone, or where versions are that were made from it. It is the same version: nobody is told.
+func (p *Publisher) Replace(origin zones.Name, old, same *zones.Zone) error {
+	p.mu.Lock()
+	z := p.zones[origin]
+	p.mu.Unlock()
+	if z == nil {
+		return fmt.Errorf("replace %s: %w", origin, ErrNotServed)
+	}
+	return p.replaceSame(z, old, same)
+}
+
+// replaceSame puts c, which holds what old does, into its place, with what was changed since.
+func (p *Publisher) replaceSame(z *state, old, c *zones.Zone) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if z.served == nil {

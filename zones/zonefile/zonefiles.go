@@ -16,6 +16,9 @@ import (
 // Suffix ends the name of every zone's file.
 const Suffix = ".zone"
 
+// configSuffix ends the name of what is said about a zone, beside its file.
+const configSuffix = ".yaml"
+
 // ErrNotZoneName is wrapped where a file's name names no zone.
 var ErrNotZoneName = errors.New("file name names no zone")
 
@@ -47,6 +50,8 @@ func IsZoneFile(base string) bool {
 type ZoneFile struct {
 	Path   string
 	Origin zones.Name
+	Stamp  Stamp // from Watcher.List alone
+	Config bool  // NAME.yaml is there, too
 }
 
 // ZoneFiles lists the zones of a directory, by name. Files that are for no zone, or for the same zone as another (their names
@@ -57,28 +62,40 @@ func ZoneFiles(dir string) ([]ZoneFile, []zones.Problem, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("read zones directory: %w", err)
 	}
-	var list []ZoneFile
+	list, problems := zoneFiles(entries, func(e fs.DirEntry) (ZoneFile, error) {
+		f := ZoneFile{Path: filepath.Join(dir, e.Name())}
+		return f, regular(f.Path, e)
+	})
+	return list, problems, nil
+}
+
+// zoneFiles picks the zones among the entries of their directory, which are sorted; look says what is there.
+func zoneFiles(entries []fs.DirEntry, look func(fs.DirEntry) (ZoneFile, error)) ([]ZoneFile, []zones.Problem) {
+	list := make([]ZoneFile, 0, len(entries))
 	var problems []zones.Problem
 	for _, e := range entries {
 		if !IsZoneFile(e.Name()) {
 			continue
 		}
-		path := filepath.Join(dir, e.Name())
-		origin, err := OriginOf(e.Name())
-		if err == nil {
-			err = regular(path, e)
+		f, err := look(e)
+		origin, nameErr := OriginOf(e.Name())
+		if f.Origin = origin; nameErr != nil {
+			err = nameErr
 		}
 		if err != nil {
-			problems = append(problems, zones.Problem{Pos: zones.Pos{File: path}, Severity: zones.Error, Text: err.Error()})
+			problems = append(problems, zones.Problem{Pos: zones.Pos{File: f.Path}, Severity: zones.Error, Text: err.Error()})
 			continue
 		}
-		list = append(list, ZoneFile{path, origin})
+		_, f.Config = slices.BinarySearchFunc(entries, strings.TrimSuffix(e.Name(), Suffix)+configSuffix, func(e fs.DirEntry, name string) int {
+			return cmp.Compare(e.Name(), name)
+		})
+		list = append(list, f)
 	}
 	slices.SortStableFunc(list, func(a, b ZoneFile) int {
 		return cmp.Or(a.Origin.Compare(b.Origin), cmp.Compare(a.Path, b.Path))
 	})
 	list, same := withoutTwins(list)
-	return list, append(problems, same...), nil
+	return list, append(problems, same...)
 }
 
 // regular says why what a directory entry stands for, links followed, cannot be read as a file. One that cannot be looked at

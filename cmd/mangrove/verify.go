@@ -1,0 +1,182 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/mangrove-dns/mangrove/zones"
+	"github.com/mangrove-dns/mangrove/zones/store"
+	"github.com/mangrove-dns/mangrove/zones/zonefile"
+)
+
+// Behind a start: what was taken from the store by the stamps of its files is held against their contents, and large zones
+// move from the store's file into memory. All of it aside, and none of it in a hurry.
+
+// doubt is a zone that was taken from the store, and the files that it is said to be of.
+type doubt struct {
+	origin zones.Name
+	files  []store.File
+}
+
+const (
+	// hashRate bounds how fast files are read for their hash, in octets a second: the disk is others', too.
+	hashRate = 256 << 20
+	// residentRecords is from how many records on a zone moves into memory of its own: smaller ones lie together in
+	// their file as well as they would there.
+	residentRecords = 50_000
+)
+
+// settleLoop does once what a start has left, then, now and then, what keeps the store in order.
+func (a *app) settleLoop(ctx context.Context) error {
+	a.moveIntoMemory(ctx)
+	a.resolveDoubts(ctx)
+	tick := time.NewTicker(10 * time.Minute)
+	defer tick.Stop()
+	for {
+		aside(func() {
+			if err := a.store.Maintain(ctx); err != nil && ctx.Err() == nil {
+				a.log.Error("the store was not put in order", "err", err)
+			}
+		})
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+// resolveDoubts verifies zones that were taken from the store. One that is not what its files hold, or not whole, is read.
+func (a *app) resolveDoubts(ctx context.Context) {
+	list := a.doubts
+	a.doubts = nil
+	var wrong []string
+	aside(func() {
+		for _, d := range list {
+			if ctx.Err() != nil {
+				return
+			}
+			if path, why := a.verify(ctx, d); why != nil {
+				a.log.Warn("zone is not what was kept of it, and read anew", "zone", d.origin, "why", why)
+				wrong = append(wrong, path)
+			}
+		}
+	})
+	if len(wrong) == 0 || ctx.Err() != nil {
+		return
+	}
+	a.reading.Lock()
+	defer a.reading.Unlock()
+	if err := a.readZones(ctx, changesOf(wrong)); err != nil {
+		a.log.Error("zones that were to be read anew are not all served", "err", err)
+	}
+}
+
+// verify holds a zone that was taken from the store against its files, and against what was stored. why says what is wrong,
+// and path what to read again. A file that changed meanwhile is the watcher's.
+func (a *app) verify(ctx context.Context, d doubt) (path string, why error) {
+	for _, f := range d.files {
+		sum, same, err := hashOf(ctx, f)
+		if err == nil && same && sum != f.SHA256 {
+			return f.Path, fmt.Errorf("%s has other contents, and the times of those before", f.Path)
+		}
+	}
+	if err := a.store.VerifyLoaded(ctx, d.origin); errors.Is(err, store.ErrCorrupt) {
+		return d.files[0].Path, err
+	}
+	return "", nil
+}
+
+// hashOf returns the hash of a file; same says that it has the stamp that it had before and behind it.
+func hashOf(ctx context.Context, f store.File) (sum [sha256.Size]byte, same bool, err error) {
+	before := zonefile.Stat(f.Path)
+	if was := stampOf(f); before.Err != nil || before.Size != was.Size || before.MTime != was.MTime || before.Inode != was.Inode {
+		return sum, false, before.Err
+	}
+	file, err := os.Open(f.Path)
+	if err != nil {
+		return sum, false, err
+	}
+	defer file.Close()
+	h := sha256.New()
+	if err := copyGently(ctx, h, file); err != nil {
+		return sum, false, err
+	}
+	h.Sum(sum[:0])
+	return sum, zonefile.Stat(f.Path).Stamp == before.Stamp, nil
+}
+
+// copyGently copies at hashRate at most.
+func copyGently(ctx context.Context, w io.Writer, r io.Reader) error {
+	const part = 4 << 20
+	for began, copied := time.Now(), int64(0); ; {
+		n, err := io.CopyN(w, r, part)
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		copied += n
+		pause := time.NewTimer(time.Until(began.Add(time.Duration(copied) * time.Second / hashRate)))
+		select {
+		case <-ctx.Done():
+			pause.Stop()
+			return ctx.Err()
+		case <-pause.C:
+		}
+	}
+}
+
+// moveIntoMemory moves large zones from the files of the store, where they were mapped, into memory of their own.
+func (a *app) moveIntoMemory(ctx context.Context) {
+	for _, d := range a.doubts {
+		if ctx.Err() != nil {
+			return
+		}
+		a.mu.Lock()
+		st := a.zones[d.origin]
+		a.mu.Unlock()
+		if st != nil {
+			a.moveZone(d.origin, st)
+		}
+	}
+}
+
+func (a *app) moveZone(origin zones.Name, st *zoneState) {
+	a.mu.Lock()
+	old := st.src.zone
+	a.mu.Unlock()
+	if old == nil || old.Records() < residentRecords {
+		return
+	}
+	var moved *zones.Zone
+	var release func()
+	aside(func() { moved, release = a.store.Resident(old) })
+	if moved == old {
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if st.src.zone != old { // read anew meanwhile
+		return
+	}
+	if err := a.live.Replace(origin, old, moved); err != nil {
+		a.log.Error("zone stays in the store's file", "zone", origin, "err", err)
+		return
+	}
+	src := *st.src
+	src.zone = moved
+	st.src = &src
+	for i := range st.made {
+		if st.made[i].loaded == old {
+			st.made[i].loaded = moved
+		}
+	}
+	release()
+}
