@@ -253,3 +253,19 @@ func TestPackerKinds(t *testing.T) {
 		t.Error("not packed")
 	}
 }
+
+// TestSortWord holds the short ways of reading a sort key to the key itself.
+func TestSortWord(t *testing.T) {
+	for seed := range uint64(50) {
+		m := newMaker(seed)
+		for range 50 {
+			rel := []byte(m.name().relative(m.origin))
+			key := append(sortKey(nil, rel), make([]byte, 16)...)
+			for depth := 0; depth+8 <= len(key); depth += 8 {
+				if got, want := sortWord(rel, depth), binary.BigEndian.Uint64(key[depth:]); got != want {
+					t.Fatalf("%q at %d: got %x, want %x", rel, depth, got, want)
+				}
+			}
+		}
+	}
+}

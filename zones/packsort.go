@@ -71,11 +71,24 @@ func (p *Packer) sortFrom(items []packItem, depth int) {
 		for to < len(items) && items[to].word == items[from].word {
 			to++
 		}
-		if to-from > 1 && items[from].word&0xffff != 0 { // two zeros end a key: these are one name
+		if to-from > 1 && items[from].word&0xffff != 0 && !p.inOrder(items[from:to]) { // two zeros end a key: these are one name
 			p.sortFrom(items[from:to], depth+8)
 		}
 		from = to
 	}
+}
+
+// inOrder says whether items, whose words are the same, are in canonical order as they are: most such are.
+func (p *Packer) inOrder(items []packItem) bool {
+	last, _ := p.run(items[0].at)
+	for _, it := range items[1:] {
+		rel, _ := p.run(it.at)
+		if compareNames(last, rel) > 0 {
+			return false
+		}
+		last = rel
+	}
+	return true
 }
 
 // sortWord returns eight octets of sortKey(nil, rel) from depth on, a multiple of eight.
@@ -89,12 +102,51 @@ func sortWord(rel []byte, depth int) uint64 {
 			}
 		}
 	}
+	if w, ok := sortWordPlain(rel, depth); ok {
+		return w
+	}
 	var buf [2*maxName + 16]byte
 	key := sortKey(buf[:0], rel)
 	if depth >= len(key) {
 		return 0
 	}
 	return binary.BigEndian.Uint64(key[depth:])
+}
+
+// sortWordPlain is sortWord for names of few labels without the octets 0 and 1.
+func sortWordPlain(rel []byte, depth int) (word uint64, ok bool) {
+	var starts [8]uint8
+	labels := 0
+	for at := 0; at < len(rel); at += int(rel[at]) + 1 {
+		if labels == len(starts) {
+			return 0, false
+		}
+		starts[labels] = uint8(at)
+		labels++
+	}
+	got := -depth
+	for labels--; labels >= 0; labels-- {
+		p := int(starts[labels&7])
+		for _, c := range rel[p+1 : p+1+int(rel[p])] {
+			if c <= 1 {
+				return 0, false
+			}
+			if got++; got > 0 {
+				if word = word<<8 | uint64(c); got == 8 {
+					return word, true
+				}
+			}
+		}
+		if got++; got > 0 {
+			if word <<= 8; got == 8 {
+				return word, true
+			}
+		}
+	}
+	if got <= 0 {
+		return 0, true
+	}
+	return word << (8 * uint(8-got)), true
 }
 
 // hasLowOctet says whether an octet of w is 0 or 1, or so close to one that it may be.
