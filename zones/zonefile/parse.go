@@ -119,6 +119,8 @@ type parser struct {
 	records  int     // read without an error
 	src      *source // the file being read
 	sources  int
+	top      source // the zone's own file
+	topScan  scanner
 	tokens   []token
 	wire     []byte // scratch for RDATA
 	ownerBuf []byte // scratch for owners
@@ -149,24 +151,43 @@ type source struct {
 	ownerPlain  bool // the last owner is parser.plain's
 }
 
-func newParser(path string, o Options) (*parser, error) {
+// forFile returns o complete, for a file.
+func (o Options) forFile(path string) (Options, error) {
 	o = o.withDefaults()
 	if o.Origin.IsZero() {
 		origin, err := OriginOf(filepath.Base(path))
 		if err != nil {
-			return nil, fmt.Errorf("read zone %s: %w", path, err)
+			return o, fmt.Errorf("read zone %s: %w", path, err)
 		}
 		o.Origin = origin
 	}
-	p := &parser{o: o, zone: o.Origin, left: o.MaxSize}
-	p.res = &Result{Origin: o.Origin}
-	p.ttl.directive, p.ttl.hasDirective = o.DefaultTTL, o.DefaultTTL != 0
+	return o, nil
+}
+
+func newParser(path string, o Options) (*parser, error) {
+	o, err := o.forFile(path)
+	if err != nil {
+		return nil, err
+	}
+	p := new(parser)
+	p.reset(o)
 	return p, nil
+}
+
+// reset makes p a new parser that has the scratch memory of the old one.
+func (p *parser) reset(o Options) {
+	*p = parser{
+		o: o, zone: o.Origin, left: o.MaxSize, res: &Result{Origin: o.Origin},
+		plain: plainReader{off: p.plain.off, wire: p.plain.wire[:0]}, tokens: p.tokens[:0:min(cap(p.tokens), 1<<10)],
+		wire: p.wire[:0], ownerBuf: p.ownerBuf[:0],
+	}
+	p.ttl.directive, p.ttl.hasDirective = o.DefaultTTL, o.DefaultTTL != 0
 }
 
 // parse reads the file that starts with data, and goes on in the window, if there is one.
 func (p *parser) parse(path string, data []byte, in *window) *Result {
-	p.file(&source{path: path, origin: p.zone}, data, in)
+	p.top = source{path: path, origin: p.zone}
+	p.file(&p.top, data, in)
 	if p.stop {
 		return nil
 	}
@@ -198,8 +219,11 @@ func (p *parser) file(src *source, data []byte, in *window) {
 		p.report(pos, zones.Error, "%s", text)
 		return
 	}
-	src.scan = newScanner(data)
-	src.scan.in, src.scan.toks = in, p.tokens[:0]
+	src.scan = &scanner{data: data, line: 1, in: in, toks: p.tokens[:0]}
+	if src == &p.top {
+		p.topScan = *src.scan
+		src.scan = &p.topScan
+	}
 	p.tokens = nil
 	defer func() { p.tokens = src.scan.toks }()
 	if bytes.HasPrefix(data, []byte("\ufeff")) {

@@ -43,7 +43,7 @@ var oddLines = []string{
 }
 
 // carefully are the ways of reading that are not the plain one.
-func carefully() *Reader { return &Reader{slowly: true, plain: plainReader{off: true}} }
+func carefully() *Reader { return &Reader{slowly: true, noPlain: true} }
 
 // readAlike reads text in every way there is and compares all that comes out with what the careful one says.
 func readAlike(t *testing.T, text string, size int) {
@@ -72,7 +72,7 @@ func readAlike(t *testing.T, text string, size int) {
 		"text":         func() (*Result, error) { return shared.ParseBytes(t.Context(), path, []byte(text), inMemory) },
 		"ReadFile":     func() (*Result, error) { return shared.Parse(t.Context(), path, inMemory) },
 		"whole":        func() (*Result, error) { return (&Reader{slowly: true}).Parse(t.Context(), path, o) },
-		"packed":       func() (*Result, error) { return (&Reader{plain: plainReader{off: true}}).Parse(t.Context(), path, o) },
+		"packed":       func() (*Result, error) { return (&Reader{noPlain: true}).Parse(t.Context(), path, o) },
 	} {
 		got, err := parse()
 		if err != nil {

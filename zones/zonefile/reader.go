@@ -20,9 +20,9 @@ import (
 type Reader struct {
 	window window
 	packer zones.Packer
-	// Memory of the parser before.
-	plain  plainReader
-	tokens []token
+	parser parser // for pieces
+
+	noPlain bool // for tests: no plain lines
 
 	slowly bool // for tests: no packer
 }
@@ -68,10 +68,13 @@ func (r *Reader) ParseBytes(ctx context.Context, path string, data []byte, o Opt
 
 // pieces reads a file piece by piece; nil where that will not do.
 func (r *Reader) pieces(ctx context.Context, path string, o Options) (*Result, error) {
-	p, err := newParser(path, o)
+	full, err := o.forFile(path)
 	if err != nil {
 		return nil, err
 	}
+	p := &r.parser
+	p.reset(full)
+	defer func() { p.res = nil }() // it is the caller's
 	w := &r.window
 	w.ctx, w.progress = ctx, o.OnProgress
 	if err := w.open(path, p.left); err != nil {
@@ -111,9 +114,8 @@ func (r *Reader) text(ctx context.Context, p *parser, path string, data []byte, 
 // pack reads the file that starts with data into the packer; nil: it is to be read as a whole.
 func (r *Reader) pack(ctx context.Context, p *parser, path string, data []byte, in *window) *Result {
 	r.packer.Reset(p.zone)
-	p.ctx, p.packer, p.plain, p.tokens = ctx, &r.packer, r.plain, r.tokens
+	p.ctx, p.packer, p.plain.off = ctx, &r.packer, r.noPlain
 	res := p.parse(path, data, in)
-	r.plain.wire, r.tokens = p.plain.wire, p.tokens[:0:min(cap(p.tokens), 1<<10)]
 	if p.stop {
 		return nil
 	}
@@ -133,7 +135,7 @@ func (r *Reader) packed(p *parser, path string, data []byte, o Options) *Result 
 
 // whole reads data with a builder. p is new.
 func (r *Reader) whole(ctx context.Context, p *parser, path string, data []byte) (*Result, error) {
-	p.ctx, p.plain = ctx, r.plain
+	p.ctx, p.plain.off = ctx, r.noPlain
 	p.build = zones.NewBuilder(p.zone)
 	p.res.places = &positions{seed: maphash.MakeSeed()}
 	res := p.parse(path, data, nil)
