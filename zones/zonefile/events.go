@@ -19,7 +19,7 @@ func (w *Watcher) event(ev fsnotify.Event) {
 			return
 		}
 	}
-	if w.hops[ev.Name] {
+	if w.hops.has(ev.Name) {
 		w.scanSoon()
 		return
 	}
@@ -55,23 +55,34 @@ func (w *Watcher) eventError(err error) {
 func (w *Watcher) follow(members []fs.DirEntry) bool {
 	hops, real := hopsOf(w.o.Dir)
 	w.realDir = real
+	w.hops.clear()
+	dirs := make(map[string]bool)
+	take := func(hops []hop) {
+		for _, h := range hops {
+			w.hops.add(h.path)
+			dirs[h.dir] = true
+		}
+	}
+	take(hops)
 	for path, known := range w.s.files {
 		if known.extra {
 			more, _ := hopsOf(path)
-			hops = append(hops, more...)
+			take(more)
 		}
 	}
+	links := linkFinder{real: real, dirs: make(map[string]dirHops)}
 	for _, e := range members {
 		if e.Type()&fs.ModeSymlink != 0 {
+			if target, ok := links.shortcut(e.Name()); ok {
+				take(target.hops)
+				w.hops.add(real + string(filepath.Separator) + e.Name())
+				w.hops.add(target.path)
+				dirs[target.real] = true
+				continue
+			}
 			more, _ := hopsOf(filepath.Join(w.o.Dir, e.Name()))
-			hops = append(hops, more...)
+			take(more)
 		}
-	}
-	clear(w.hops)
-	dirs := make(map[string]bool, len(hops)+1)
-	for _, h := range hops {
-		w.hops[h.path] = true
-		dirs[h.dir] = true
 	}
 	if real != "" {
 		dirs[real] = true

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -67,24 +68,23 @@ func (w *Watcher) scanDir(members []fs.DirEntry, err error, now time.Time) {
 		w.s.observeDir(err, now)
 		return
 	}
-	there := make(map[string]bool, len(members))
-	zones := false
-	for _, e := range members {
-		path := filepath.Join(w.o.Dir, e.Name())
-		there[path] = true
-		zones = zones || IsZoneFile(e.Name())
-	}
+	zones := slices.ContainsFunc(members, func(e fs.DirEntry) bool { return IsZoneFile(e.Name()) })
 	if !zones && w.hadZones {
 		w.s.observeDir(ErrEmptied, now)
 		return
 	}
 	w.hadZones = zones
 	w.s.observeDir(nil, now)
-	for path := range there {
+	w.looks++
+	for _, e := range members {
+		path := filepath.Join(w.o.Dir, e.Name())
 		w.look(path, now)
+		if known := w.s.files[path]; known != nil {
+			known.look = w.looks
+		}
 	}
 	for path, known := range w.s.files {
-		if known.inDir && !known.extra && !there[path] {
+		if known.inDir && !known.extra && known.look != w.looks {
 			w.s.observe(path, Stamp{}, true, now)
 		}
 	}
@@ -107,7 +107,7 @@ func (w *Watcher) look(path string, now time.Time) {
 // if the directory can still be read, and an error of the directory may be over.
 func (w *Watcher) doubtful() bool {
 	for p := range maps.Values(w.s.pending) {
-		if p.seen.IsZero() && p.inDir {
+		if p.seen == 0 && p.inDir {
 			return true
 		}
 	}

@@ -2,6 +2,7 @@ package zonefile
 
 import (
 	"cmp"
+	"hash/maphash"
 	"slices"
 	"time"
 )
@@ -32,6 +33,7 @@ type Batch struct {
 type settler struct {
 	rest time.Duration // how long a file must stay as it is
 	hold time.Duration // how long a rested file waits for others that are not
+	seed maphash.Seed
 
 	files   map[string]*watched // known: present, or reported as present, or extra
 	pending map[string]*watched // those of files that are other than reported
@@ -43,23 +45,41 @@ type settler struct {
 	rescanSince time.Time
 }
 
-// watched is what is known of one file.
+// watched is what is known of one file. There are as many as zones: it is kept small.
 type watched struct {
-	reported Stamp // as the caller knows it
-	seen     Stamp // as it was when looked at last
-	since    time.Time
-	pending  time.Time // since when it is other than reported
-	inDir    bool      // it is in the zones directory, and not gone as long as that cannot be read
-	extra    bool      // the caller asked for it: it is known though it is not there
+	reported mark    // as the caller knows it
+	seen     mark    // as it was when looked at last
+	unrest   *unrest // nil: it is as reported
+	look     uint32  // the number of the last look at the directory that found it
+	inDir    bool    // it is in the zones directory, and not gone as long as that cannot be read
+	extra    bool    // the caller asked for it: it is known though it is not there
+}
+
+// unrest says since when a file is other than reported.
+type unrest struct {
+	since   time.Time // it is as it was seen
+	pending time.Time // it is other than reported
+}
+
+// mark stands for a Stamp: a hash of it, for two stamps of one file have one hash less often than a disk errs. 0 is
+// that of the zero Stamp, and of no other.
+type mark uint64
+
+func (s *settler) mark(stamp Stamp) mark {
+	if stamp.IsZero() {
+		return 0
+	}
+	return max(1, mark(maphash.Comparable(s.seed, stamp)))
 }
 
 func newSettler(rest, hold time.Duration) *settler {
-	return &settler{rest: rest, hold: hold, files: make(map[string]*watched), pending: make(map[string]*watched)}
+	return &settler{rest: rest, hold: hold, seed: maphash.MakeSeed(), files: make(map[string]*watched), pending: make(map[string]*watched)}
 }
 
 // baseline tells what the caller knows already.
 func (s *settler) baseline(path string, stamp Stamp, inDir, extra bool) {
-	s.files[path] = &watched{reported: stamp, seen: stamp, inDir: inDir, extra: extra}
+	m := s.mark(stamp)
+	s.files[path] = &watched{reported: m, seen: m, inDir: inDir, extra: extra}
 	delete(s.pending, path)
 }
 
@@ -79,13 +99,14 @@ func (s *settler) observe(path string, stamp Stamp, inDir bool, now time.Time) {
 		w = &watched{inDir: inDir}
 		s.files[path] = w
 	}
-	if w.seen == stamp {
+	m := s.mark(stamp)
+	if w.seen == m {
 		return
 	}
 	if w.seen == w.reported {
-		w.pending = now
+		w.unrest = &unrest{pending: now}
 	}
-	w.seen, w.since = stamp, now
+	w.seen, w.unrest.since = m, now
 	s.sort(path, w)
 }
 
@@ -95,9 +116,10 @@ func (s *settler) sort(path string, w *watched) {
 	case w.seen != w.reported:
 		s.pending[path] = w
 		return
-	case w.seen.IsZero() && !w.extra:
+	case w.seen == 0 && !w.extra:
 		delete(s.files, path)
 	}
+	w.unrest = nil
 	delete(s.pending, path)
 }
 
@@ -109,8 +131,8 @@ func (s *settler) observeDir(err error, now time.Time) {
 	s.dirSeen, s.dirSince = err, now
 	for _, w := range s.pending {
 		// What was missing when the directory failed is missing from now on, not since then: it may be filled at this moment.
-		if w.inDir && w.seen.IsZero() {
-			w.since = now
+		if w.inDir && w.seen == 0 {
+			w.unrest.since = now
 		}
 	}
 }
@@ -130,7 +152,7 @@ func (s *settler) demand(now time.Time) {
 func (s *settler) restless(now time.Time, d time.Duration) []string {
 	var paths []string
 	for path, w := range s.pending {
-		if w.since.Sub(w.pending) > d && now.Before(w.since.Add(s.rest)) {
+		if w.unrest.since.Sub(w.unrest.pending) > d && now.Before(w.unrest.since.Add(s.rest)) {
 			paths = append(paths, path)
 		}
 	}
@@ -138,7 +160,7 @@ func (s *settler) restless(now time.Time, d time.Duration) []string {
 }
 
 // held says that a file must not be reported, because the directory says nothing about it.
-func (s *settler) held(w *watched) bool { return w.inDir && w.seen.IsZero() && s.dirSeen != nil }
+func (s *settler) held(w *watched) bool { return w.inDir && w.seen == 0 && s.dirSeen != nil }
 
 // due returns when something is to be reported: the earliest and the latest time at which a pending item is rested. some: there are such items.
 func (s *settler) due() (first, last time.Time, some bool) {
@@ -153,7 +175,7 @@ func (s *settler) due() (first, last time.Time, some bool) {
 	}
 	for _, w := range s.pending {
 		if !s.held(w) {
-			add(w.since.Add(s.rest))
+			add(w.unrest.since.Add(s.rest))
 		}
 	}
 	if !sameError(s.dirSeen, s.dirReported) {
@@ -191,11 +213,11 @@ func (s *settler) take(now time.Time) (Batch, bool) {
 	}
 	b.DirError = s.dirReported
 	for path, w := range s.pending {
-		if s.held(w) || now.Before(w.since.Add(s.rest)) {
+		if s.held(w) || now.Before(w.unrest.since.Add(s.rest)) {
 			continue
 		}
 		w.reported = w.seen
-		if w.seen.IsZero() {
+		if w.seen == 0 {
 			b.Gone = append(b.Gone, path)
 		} else {
 			b.Changed = append(b.Changed, path)

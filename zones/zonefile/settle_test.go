@@ -158,8 +158,8 @@ func FuzzSettle(f *testing.F) {
 		s := newSettler(200*time.Millisecond, 800*time.Millisecond)
 		now := time.Unix(1e9, 0)
 		files := []string{"a", "b", "c"}
-		there := make(map[string]Stamp)    // what is on the disk
-		reported := make(map[string]Stamp) // what batches said
+		there := make(map[string]Stamp)   // what is on the disk
+		reported := make(map[string]mark) // what batches said
 		var dirErr error
 		take := func() {
 			for {
@@ -210,7 +210,11 @@ func FuzzSettle(f *testing.F) {
 		}
 		now = now.Add(time.Hour)
 		take()
-		if diff := cmp.Diff(there, reported); diff != "" {
+		want := make(map[string]mark)
+		for path, stamp := range there {
+			want[path] = s.mark(stamp)
+		}
+		if diff := cmp.Diff(want, reported); diff != "" {
 			t.Errorf("reported is not what is there (-there +reported):\n%s", diff)
 		}
 		if len(s.pending) != 0 || len(s.files) != len(there) {

@@ -53,7 +53,8 @@ type Watcher struct {
 	// realDir is Dir without symbolic links: events have that path.
 	realDir  string
 	dirs     map[string]dirID // watched for events
-	hops     map[string]bool  // entries whose change makes a scan necessary
+	hops     *pathSet         // entries whose change makes a scan necessary
+	looks    uint32           // at the directory, so far
 	scanAt   time.Time        // when a scan is due; zero: none
 	hadZones bool             // the directory had zone files when it was read last
 	told     map[string]bool  // troubles that have been logged
@@ -103,7 +104,7 @@ func NewWatcher(o WatchOptions) *Watcher {
 	}
 	return &Watcher{
 		o: o, s: newSettler(o.Settle, max(within-o.Settle, o.Settle)),
-		newEvents: newSystemEvents, dirs: make(map[string]dirID), hops: make(map[string]bool), told: make(map[string]bool),
+		newEvents: newSystemEvents, dirs: make(map[string]dirID), hops: newPathSet(), told: make(map[string]bool),
 		wakeUp: make(chan struct{}, 1),
 	}
 }
