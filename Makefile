@@ -47,13 +47,12 @@ BENCHBASE = integration/bench/baseline.txt
 BENCHRUN = $(GO) test -run '^$$' -bench . -benchmem -benchtime 0.2s -count 6 -timeout 2h ./zones/... ./resolver/... ./healthcheck/...
 
 bench:
-	@new=$$(mktemp) && $(BENCHRUN) >$$new && $(GO) tool benchstat stored=$(BENCHBASE) now=$$new; status=$$?; rm -f $$new; exit $$status
+	@new=$$(mktemp) && $(BENCHRUN) >$$new && $(GO) tool benchstat $(if $(wildcard $(BENCHBASE)),stored=$(BENCHBASE)) now=$$new; status=$$?; rm -f $$new; exit $$status
 
 bench-baseline:
 	$(BENCHRUN) >$(BENCHBASE)
 
 bench-peers: build
 	@integration/bench/peers.sh
-	@mkdir -p /tmp/mangrove-bench
-	$(GO) build -o /tmp/mangrove-bench/bench ./integration/bench
-	/tmp/mangrove-bench/bench -rounds $(ROUNDS) -seconds $(SECONDS) $(BENCHFLAGS)
+	@dir=$$(mktemp -d) && trap 'rm -rf $$dir' EXIT && $(GO) build -o $$dir/bench ./integration/bench && \
+	$$dir/bench -rounds $(ROUNDS) -seconds $(SECONDS) $(BENCHFLAGS)

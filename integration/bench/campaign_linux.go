@@ -86,14 +86,17 @@ func (c *campaign) await(ctx context.Context, p *process, probes []check, do boo
 // same; what they disturb then is measured again.
 func (c *campaign) settle(ctx context.Context, running ...*process) error {
 	const step = 300 * time.Millisecond
-	var pids []int
-	for _, p := range running {
-		pids = append(pids, p.pids...)
-	}
 	for range 200 {
+		var pids []int
+		for _, p := range running {
+			if err := p.findProcesses(); err != nil {
+				return err
+			}
+			pids = append(pids, p.pids...)
+		}
 		before, err := cpu(pids...)
 		if err != nil {
-			return err
+			continue // one of them has just ended: some servers make a new process to reload
 		}
 		select {
 		case <-ctx.Done():
@@ -101,10 +104,7 @@ func (c *campaign) settle(ctx context.Context, running ...*process) error {
 		case <-time.After(step):
 		}
 		after, err := cpu(pids...)
-		if err != nil {
-			return err
-		}
-		if after-before <= step/20 {
+		if err == nil && after-before <= step/20 {
 			return nil
 		}
 	}

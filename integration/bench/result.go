@@ -110,6 +110,7 @@ type reloadSample struct {
 	During  latency `json:"during"`
 	Lost    uint64  `json:"lost"`
 	Seconds float64 `json:"seconds"` // from the new file to the last changed answer
+	Foreign float64 `json:"foreign"` // of one CPU, by anything else, the worse of both times
 }
 
 type flipResult struct {

@@ -37,7 +37,7 @@ type row struct {
 
 const (
 	panelWidth  = 306
-	labelWidth  = 70
+	labelWidth  = 76
 	textWidth   = 62
 	rowHeight   = 19
 	barHeight   = 12
