@@ -29,7 +29,7 @@ func pageText(r *results) string {
 	p.summary(r)
 	p.losses(r)
 	p.linef("## CPU time for an answer\n")
-	p.linef("![CPU time](performance/cpu.svg)\n")
+	p.plot(r, "cpu.svg", "CPU time")
 	p.linef("`floor-c` and `floor-go` turn each question around with one fixed record, by recvmmsg and sendmmsg: what the kernel alone costs. " +
 		"Ratios are medians of the rounds' ratios to the best peer, with the interval that holds 95 %% of resampled medians.\n")
 	for _, w := range workloads() {
@@ -45,6 +45,13 @@ func pageText(r *results) string {
 	return p.String()
 }
 
+// plot shows a plot, where there is one.
+func (p *page) plot(r *results, name, title string) {
+	if plots(r)[name] != nil {
+		p.linef("![%s](performance/%s)\n", title, name)
+	}
+}
+
 func (p *page) machine(r *results) {
 	m := r.Machine
 	rows := [][]string{{"machine", fmt.Sprintf("%s, %d CPUs, %s", m.CPU, m.CPUs, m.Memory)}, {"system", m.System + ", " + m.Kernel + ", " + m.Go}}
@@ -57,7 +64,9 @@ func (p *page) machine(r *results) {
 			rows = append(rows, []string{bold(s), info.Version})
 		}
 	}
-	p.table([]string{"", ""}, rows)
+	if m.CPUs > 0 {
+		p.table([]string{"", ""}, rows)
+	}
 }
 
 func (p *page) summary(r *results) {
@@ -107,7 +116,10 @@ func (p *page) losses(r *results) {
 	}
 	lossOf(say, "reload of a million records", of, reloadSeconds, seconds)
 	lossOf(say, "reload of a million records, 99.9 % by that without", of, reloadTail, func(v float64) string { return fmt.Sprintf("%.2f x", v) })
-	if none {
+	switch {
+	case len(r.Workloads) == 0:
+		p.linef("Nothing was measured yet.")
+	case none:
 		p.linef("Nowhere in these measurements.")
 	}
 	p.linef("")

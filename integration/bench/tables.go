@@ -126,7 +126,7 @@ func (p *page) latencies(r *results) {
 	}
 	p.linef("## Latency at a fixed rate\n")
 	p.linef("30,000 questions a second unless `-rate` said otherwise. Medians of the rounds; the longest of all rounds.\n")
-	p.linef("![Latency](performance/latency.svg)\n")
+	p.plot(r, "latency.svg", "Latency")
 	p.table([]string{"", "server", "median", "99 %", "99.9 %", "longest", "lost"}, rows)
 }
 
@@ -134,7 +134,8 @@ func (p *page) startTables(r *results) {
 	p.linef("## Start and memory\n")
 	p.linef("From the start of the process, with its configuration, until 50 questions from all over the data were answered, one worker on one CPU. " +
 		"PSS is the proportional set size of all its processes; anonymous is what no file backs; peak is the most that one of them ever had (VmHWM).\n")
-	p.linef("![Start](performance/start.svg)\n\n![Memory](performance/memory.svg)\n")
+	p.plot(r, "start.svg", "Start")
+	p.plot(r, "memory.svg", "Memory")
 	for _, d := range datasets() {
 		s := r.Starts[d.name]
 		if s == nil {
