@@ -34,9 +34,13 @@
 // one worker, its buffers set up once and never moved, its counters on cache lines of their own. On Linux it has a thread
 // of its own, too, and takes and answers many datagrams with two system calls (udp_batch_linux.go is the loop,
 // mmsg_linux.go the calls and all that is unsafe); elsewhere, and where a sandbox forbids these calls, each datagram takes two
-// (udp_portable.go). [Schedule] gives the Go scheduler what the threads need. A TCP connection
-// borrows a worker while there is something to answer. The TCP listener of an address is bound first and without
-// SO_REUSEPORT, so that two servers never share a port in silence.
+// (udp_portable.go). [Schedule] gives the Go scheduler what the threads need.
+//
+// On Linux TCP connections that wait for their next query are a hundred octets each in one of a few loops, which read
+// and answer without a goroutine, a timer or a buffer of the connection's own (tcppoll_linux.go says how;
+// tcpaccept_linux.go takes them in). One that has to wait for something else (a slow reader, [Options.Rare]) gets
+// a goroutine, as all do on other systems (tcpconn.go); both answer with tcpworker.go. The TCP listener of an address
+// is bound first and without SO_REUSEPORT, so that two servers never share a port in silence.
 //
 // # Left to others
 //

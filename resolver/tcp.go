@@ -33,6 +33,7 @@ type tcpServer struct {
 	prefixes  map[prefix]int
 	conns     map[*tcpConn]struct{} // those with a goroutine
 	draining  bool
+	cut       bool           // draining took too long
 	gone      sync.WaitGroup // connections
 }
 
@@ -243,6 +244,9 @@ func (t *tcpServer) adopt(c *tcpConn) {
 	if t.draining {
 		c.wake()
 	}
+	if t.cut {
+		_ = c.conn.Close()
+	}
 }
 
 // leave forgets a connection that is done.
@@ -318,6 +322,7 @@ func (t *tcpServer) drain() {
 	cut := time.AfterFunc(t.opts.Drain, func() {
 		t.mu.Lock()
 		defer t.mu.Unlock()
+		t.cut = true
 		for c := range t.conns {
 			_ = c.conn.Close()
 		}

@@ -31,16 +31,13 @@ func (l *pollLoop) listen(tcp *net.TCPListener) error {
 	ln := &pollListener{name: tcp.Addr().String()}
 	var controlErr error
 	err = control.Control(func(fd uintptr) {
-		// Every connection inherits it.
-		if controlErr = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_NODELAY, 1); controlErr == nil {
-			ln.fd, controlErr = unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, 0)
-		}
+		ln.fd, controlErr = unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, 0)
 	})
 	if err != nil {
 		return err
 	}
 	if controlErr != nil {
-		return os.NewSyscallError("prepare socket", controlErr)
+		return os.NewSyscallError("fcntl", controlErr)
 	}
 	_ = tcp.Close() // there is a copy
 	l.mu.Lock()
@@ -76,6 +73,8 @@ func (l *pollLoop) accept(ln *pollListener) {
 
 // place gives a connection to a loop, or closes it.
 func (t *tcpServer) place(fd int, p prefix) {
+	// Not inherited from a listener of MPTCP, which package net makes. It fails for a client that is gone already.
+	_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
 	loop, ok := t.reserve(p)
 	if !ok {
 		_ = unix.Close(fd)

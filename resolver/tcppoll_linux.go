@@ -381,23 +381,29 @@ func (l *pollLoop) moveOut(ctx context.Context, c *pollConn, due, had []byte) {
 	l.forget(c)
 	// The copy that net makes is the same connection to epoll, which would go on telling of it.
 	_ = unix.EpollCtl(l.epoll, unix.EPOLL_CTL_DEL, c.fd, nil)
-	f := os.NewFile(uintptr(c.fd), "")
-	conn, err := net.FileConn(f)
-	_ = f.Close()
+	conn, err := fileConn(c.fd)
 	if err != nil {
 		l.server.server.log.Warn("a TCP connection is cut off: it cannot be waited for", "error", err)
 		l.server.release(c.prefix)
 		return
 	}
 	moved := &tcpConn{server: l.server, conn: conn, prefix: c.prefix, counters: l.counters}
-	if a, ok := conn.RemoteAddr().(*net.TCPAddr); ok {
-		moved.client = a.AddrPort()
+	if c, ok := conn.(*net.TCPConn); ok {
+		_ = c.SetKeepAlive(false) // as it was; fails for a client that is gone
+		moved.client = c.RemoteAddr().(*net.TCPAddr).AddrPort()
 	}
 	l.server.adopt(moved)
 	go func() {
 		defer l.server.leave(moved)
 		moved.serve(ctx, due, had)
 	}()
+}
+
+// fileConn makes a connection of package net of a socket, which belongs to it.
+func fileConn(fd int) (net.Conn, error) {
+	f := os.NewFile(uintptr(fd), "tcp")
+	defer func() { _ = f.Close() }() // the connection has a copy
+	return net.FileConn(f)
 }
 
 // expire closes the connections whose time is up, all of them in a drain. It returns for how many milliseconds there
