@@ -272,7 +272,9 @@ func (w *Watcher) report(deliver func(Batch)) {
 	if !due && (w.scanAt.IsZero() || now.Before(w.scanAt)) {
 		return
 	}
-	if !w.scanAt.IsZero() || w.doubtful() {
+	// Who comes late has stood still, and events wait that belong to what is due.
+	late := due && now.Sub(at) > w.o.Settle/2
+	if !w.scanAt.IsZero() || late || w.doubtful() {
 		w.scan()
 	}
 	for _, path := range w.pendingPaths() {
