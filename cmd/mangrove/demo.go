@@ -156,7 +156,7 @@ private_targets: [127.0.0.0/8]
 providers:
   other:  {type: rfc2136, server: %q, key_name: %s, key_algorithm: hmac-sha256, key: %s}
   backup: {type: zonefile, directory: mirror}
-check_defaults: {interval: 500ms, fast_interval: 200ms, down_interval: 500ms, timeout: 300ms, rise: 2, hold_down: 500ms}
+check_defaults: {interval: 500ms, fast_interval: 200ms, down_interval: 500ms, timeout: 2s, rise: 2, hold_down: 500ms}
 `, d.otherAt, demoKey, demoSecret)},
 		{"zones/" + demoZone + ".zone", zone},
 		{"zones/" + demoZone + ".yaml", fmt.Sprintf("providers: [other, backup]\nhealth:\n  www: http:%d\n", d.targets[0].port)},
