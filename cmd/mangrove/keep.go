@@ -18,7 +18,7 @@ import (
 // keptVersion is what the store has of a zone.
 type keptVersion struct {
 	version contentID
-	read    time.Time
+	read    int64 // when its files were read, in nanoseconds since 1970
 }
 
 // waiting is a good version that is to be kept.
@@ -103,7 +103,7 @@ func (s *sources) takeWaiting() []waiting {
 	defer s.mu.Unlock()
 	todo := make([]waiting, 0, len(s.waiting))
 	for origin, w := range s.waiting {
-		if kept, ok := s.kept[origin]; !ok || kept.version != w.src.version || racy(w.files, kept.read) {
+		if kept, ok := s.kept[origin]; !ok || kept.version != w.src.version || racy(w.files, time.Unix(0, kept.read)) {
 			todo = append(todo, w)
 		}
 	}
@@ -144,7 +144,7 @@ func (s *sources) write(ctx context.Context, batch []waiting) error {
 		return fmt.Errorf("keep the last good versions: %w", err)
 	}
 	for _, w := range batch {
-		s.kept[w.src.origin] = keptVersion{w.src.version, w.src.read}
+		s.kept[w.src.origin] = keptVersion{w.src.version, w.src.read.UnixNano()}
 	}
 	return nil
 }
@@ -172,7 +172,7 @@ func (s *sources) askKept(ctx context.Context) error {
 	s.kept = make(map[zones.Name]keptVersion, len(list))
 	for _, l := range list {
 		if made, err := decodeRecipe(l.Meta, func([]byte) string { return "" }); err == nil {
-			s.kept[l.Origin] = keptVersion{versionOf(l.Files, made.conf), l.Loaded}
+			s.kept[l.Origin] = keptVersion{versionOf(l.Files, made.conf), l.Loaded.UnixNano()}
 		}
 	}
 	return nil

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"math"
 	"os"
+	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
 )
@@ -9,16 +11,36 @@ import (
 // Zones have next to no pointers, so that collecting garbage costs little: it may come often, and memory stays near what is
 // in use. What a load leaves behind goes back to the system at once.
 
+// loadHeap is how far the heap grows in a load before garbage is collected at all: most of what a start allocates stays.
+const loadHeap = 64 << 20
+
+// beforeLoad puts garbage collection off until there is something to collect. Where GOGC or GOMEMLIMIT say otherwise, they win.
+func beforeLoad() {
+	if os.Getenv("GOGC") != "" || os.Getenv("GOMEMLIMIT") != "" {
+		return
+	}
+	before := debug.SetGCPercent(-1)
+	debug.SetMemoryLimit(loadHeap)
+	// The first collection ends it.
+	runtime.SetFinalizer(new([16]byte), func(*[16]byte) {
+		debug.SetMemoryLimit(math.MaxInt64)
+		debug.SetGCPercent(before)
+	})
+}
+
 // garbage is how much of it may be there, in percent of what is in use, before it is collected.
 const garbage = 25
 
 // afterLoad settles memory once zones were loaded.
 func afterLoad() {
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(math.MaxInt64)
+	}
+	if freeable() > 8<<20 {
+		debug.FreeOSMemory()
+	}
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(garbage)
-	}
-	if free := freeable(); free > 8<<20 {
-		debug.FreeOSMemory()
 	}
 }
 

@@ -77,6 +77,7 @@ func serve(ctx context.Context, cfg *config, log *slog.Logger, term *terminal, r
 	hup := make(chan os.Signal, 1)
 	signal.Notify(hup, syscall.SIGHUP)
 	defer signal.Stop(hup)
+	beforeLoad()
 	if err := store.AdoptSeed(cfg.Data); err != nil {
 		log.Warn("kept zones are of no use for a quick start this time", "err", err)
 	}

@@ -129,7 +129,7 @@ func (s *starter) source(l store.Loaded, f zonefile.ZoneFile) (*source, string) 
 		return nil, err.Error()
 	}
 	id := versionOf(l.Files, made.conf)
-	s.kept[f.Origin] = keptVersion{id, l.Source.Loaded}
+	s.kept[f.Origin] = keptVersion{id, l.Source.Loaded.UnixNano()}
 	if why := unlike(l, made, f); why != "" {
 		return nil, why
 	}
