@@ -79,7 +79,7 @@ func withChain(tb testing.TB, origin string, rrs []dns.RR, denial zones.Denial, 
 	cuts := map[string]bool{}
 	for _, rr := range rrs {
 		if h := rr.Header(); h.Rrtype == dns.TypeNS && !strings.EqualFold(h.Name, origin) || h.Rrtype == dns.TypeDNAME {
-			cuts[strings.ToLower(h.Name)] = h.Rrtype == dns.TypeNS
+			cuts[strings.ToLower(h.Name)] = cuts[strings.ToLower(h.Name)] || h.Rrtype == dns.TypeNS
 		}
 	}
 	for _, rr := range rrs {

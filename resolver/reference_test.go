@@ -18,13 +18,20 @@ type verdict struct {
 	Rcode      string
 	AA         bool
 	Answer     []string
-	Authority  []string
+	Authority  []string // sorted
 	Additional []string // sorted
 }
 
-func (r reference) ask(qname string, qtype uint16, via Transport) verdict {
+func (r reference) ask(qname string, qtype uint16, via Transport, do bool) verdict {
 	var v verdict
 	var answer, authority, additional []dns.RR
+	// with adds the signatures of sets that owner has, under the name that they are answered with.
+	with := func(zone []dns.RR, owner string, set []dns.RR) []dns.RR {
+		if do && len(set) > 0 {
+			set = append(slices.Clip(set), signaturesOf(zone, owner, set[0])...)
+		}
+		return set
+	}
 	rcode := dns.RcodeSuccess
 	name := strings.ToLower(qname)
 	visited := map[string]bool{}
@@ -39,7 +46,13 @@ steps:
 			break
 		}
 		zone := r.zones[origin]
-		soa := negativeSOA(zone, origin)
+		soa := with(zone, origin, []dns.RR{negativeSOA(zone, origin)})
+		proof := proofs{zone: zone, origin: origin, name: name, on: do}
+		prove := func(owners ...string) {
+			for _, o := range owners {
+				authority = append(authority, with(zone, o, append(records(zone, o, dns.TypeNSEC), records(zone, o, dns.TypeNSEC3)...))...)
+			}
+		}
 		owner, found := descend(zone, origin, name, qtype)
 		switch found {
 		case "cut":
@@ -47,14 +60,19 @@ steps:
 			authority = append(authority, ns...)
 			v.AA = step > 0
 			for _, rr := range ns {
-				additional = append(additional, addresses(zone, rr.(*dns.NS).Ns)...)
+				additional = append(additional, signedAddresses(zone, rr.(*dns.NS).Ns, do)...)
+			}
+			if ds := records(zone, owner, dns.TypeDS); proof.denies() && len(ds) > 0 {
+				authority = append(authority, with(zone, owner, ds)...)
+			} else {
+				prove(proof.exact(owner)...)
 			}
 			break steps
 		case "dname":
 			v.AA = true
 			dname := records(zone, owner, dns.TypeDNAME)[0].(*dns.DNAME)
 			if !slices.ContainsFunc(answer, func(a dns.RR) bool { return a.String() == dname.String() }) {
-				answer = append(answer, dname)
+				answer = append(answer, with(zone, owner, []dns.RR{dname})...)
 			}
 			prefix := name
 			if owner != "." {
@@ -75,36 +93,66 @@ steps:
 		case "none":
 			v.AA = true
 			rcode = dns.RcodeNameError
-			authority = append(authority, soa)
+			authority = append(authority, soa...)
+			prove(proof.none()...)
 			break steps
+		}
+		if owner != name {
+			prove(proof.noCloser()...)
 		}
 		// The data of owner, which is name or the wildcard that stands for it.
 		v.AA = true
 		at := func(typ uint16) []dns.RR { return renamed(records(zone, owner, typ), name) }
+		nodata := func() {
+			authority = append(authority, soa...)
+			if owner == name {
+				prove(proof.exact(name)...)
+			} else {
+				prove(proof.none()...)
+			}
+		}
+		if qtype == dns.TypeRRSIG {
+			all := at(dns.TypeRRSIG)
+			if via == UDP && len(all) > 0 { // those of one type
+				lowest := slices.MinFunc(all, func(a, b dns.RR) int { return int(a.(*dns.RRSIG).TypeCovered) - int(b.(*dns.RRSIG).TypeCovered) })
+				all = slices.DeleteFunc(all, func(rr dns.RR) bool { return rr.(*dns.RRSIG).TypeCovered != lowest.(*dns.RRSIG).TypeCovered })
+			}
+			if len(all) == 0 {
+				nodata()
+			}
+			answer = append(answer, all...)
+			break
+		}
 		if qtype == dns.TypeANY {
 			all := at(dns.TypeANY)
 			if via == UDP && len(all) > 0 {
 				first := all[0].Header().Rrtype
+				for _, rr := range all { // not that of signatures
+					if first == dns.TypeRRSIG {
+						first = rr.Header().Rrtype
+					}
+				}
 				all = at(first)
-				additional = courtesies(zone, origin, owner, all)
+				additional = courtesies(zone, origin, owner, all, do)
+				all = with(zone, owner, all)
 			}
 			if len(all) == 0 {
-				authority = append(authority, soa)
+				nodata()
 			}
 			answer = append(answer, all...)
 			break
 		}
 		if set := at(qtype); len(set) > 0 {
-			answer = append(answer, set...)
-			additional = courtesies(zone, origin, owner, set)
+			answer = append(answer, with(zone, owner, set)...)
+			additional = courtesies(zone, origin, owner, set, do)
 			break
 		}
 		cname := at(dns.TypeCNAME)
 		if len(cname) == 0 {
-			authority = append(authority, soa)
+			nodata()
 			break
 		}
-		answer = append(answer, cname...)
+		answer = append(answer, with(zone, owner, cname)...)
 		visited[name] = true
 		target := strings.ToLower(cname[0].(*dns.CNAME).Target)
 		if visited[target] {
@@ -116,6 +164,11 @@ steps:
 	v.Answer, v.Authority, v.Additional = texts(answer), texts(authority), texts(additional)
 	slices.Sort(v.Additional)
 	v.Additional = slices.Compact(v.Additional)
+	slices.Sort(v.Authority)
+	v.Authority = slices.Compact(v.Authority)
+	if qtype == dns.TypeANY || qtype == dns.TypeRRSIG {
+		slices.Sort(v.Answer)
+	}
 	return v
 }
 
@@ -215,9 +268,21 @@ func addresses(zone []dns.RR, host string) []dns.RR {
 	return append(records(zone, host, dns.TypeA), records(zone, host, dns.TypeAAAA)...)
 }
 
+// signedAddresses are the addresses of a host and, with DO, the signatures of those that have some.
+func signedAddresses(zone []dns.RR, host string, do bool) []dns.RR {
+	out := addresses(zone, host)
+	for _, rr := range out {
+		if do {
+			out = append(out, signaturesOf(zone, host, rr)...)
+		}
+	}
+	return out
+}
+
 // courtesies are the addresses that go with an answer.
-func courtesies(zone []dns.RR, origin, owner string, set []dns.RR) []dns.RR {
+func courtesies(zone []dns.RR, origin, owner string, set []dns.RR, do bool) []dns.RR {
 	var out []dns.RR
+	addresses := func(zone []dns.RR, host string) []dns.RR { return signedAddresses(zone, host, do) }
 	for _, rr := range set {
 		host := ""
 		switch rr := rr.(type) {
@@ -245,7 +310,11 @@ func courtesies(zone []dns.RR, origin, owner string, set []dns.RR) []dns.RR {
 		}
 		out = append(out, renamed(addresses(zone, at), host)...)
 		if https, ok := rr.(*dns.HTTPS); ok && https.Priority == 0 {
-			out = append(out, renamed(records(zone, at, dns.TypeHTTPS), host)...)
+			more := records(zone, at, dns.TypeHTTPS)
+			if do && len(more) > 0 {
+				more = append(more, signaturesOf(zone, at, more[0])...)
+			}
+			out = append(out, renamed(more, host)...)
 		}
 	}
 	return out

@@ -23,8 +23,11 @@ func (b *Builder) Zone() *Zone {
 	size := int(z.end) << 2
 	var proofs *chainBuilder
 	if z.denial = b.proves; z.denial != Unsigned {
-		proofs = b.chain(order)
-		size += proofs.size(size)
+		if proofs = b.chain(order); len(proofs.owners) == 0 {
+			proofs, z.denial = nil, Unsigned // NSEC3PARAM, but no NSEC3
+		} else {
+			size += proofs.size(size)
+		}
 	}
 	z.base = make([]byte, size)
 	z.sum = newSum(len(z.base))

@@ -229,11 +229,9 @@ func (b *Builder) chain(order []uint32) *chainBuilder {
 
 // denies says whether a name is an owner of the chain.
 func (b *Builder) denies(n *builtName, params hashParams) bool {
-	if n.cover != 0 && (n.flags&flagCut == 0 || n.cover != n.depth+1) {
-		return false // below a delegation or a DNAME
-	}
 	if b.proves == NSEC {
-		return b.hasType(n, dns.TypeNSEC)
+		below := n.cover != 0 && (n.flags&flagCut == 0 || n.cover != n.depth+1) // a delegation or a DNAME
+		return !below && b.hasType(n, dns.TypeNSEC)
 	}
 	if n.depth != 1 || n.length != hashLabel32+1 {
 		return false

@@ -173,6 +173,7 @@ func (v *verifier) place(at uint32, b []byte) error {
 		flags |= flagWild
 		v.seen.wildFlags++
 	}
+	flags |= b[0] & flagHashed
 	if b[0] != flags || b[0]&flagGone != 0 || b[1] != cover {
 		return fmt.Errorf("flags %d, cover %d", b[0], b[1])
 	}
@@ -333,6 +334,11 @@ func (v *verifier) references() error {
 				return fmt.Errorf("its wildcard is elsewhere")
 			}
 		}
+		for at := nodeHeads(b) - 8; b[0]&flagHashed != 0 && at < nodeHeads(b); at += 4 {
+			if p := binary.LittleEndian.Uint32(b[at:]); p != targetByName && !v.isNode(p&^coversBit) {
+				return fmt.Errorf("its NSEC3 record is elsewhere")
+			}
+		}
 		for i, heads := 0, nodeHeads(b); i < nodeSets(b); i++ {
 			s := nodeSet(b, heads, i)
 			if s.flags&setTargets == 0 {
@@ -476,8 +482,9 @@ func (v *verifier) chain() error {
 		return fmt.Errorf("denial %d is not known", v.z.denial)
 	}
 	owners, nodes := uint64(binary.LittleEndian.Uint32(rest)), uint64(binary.LittleEndian.Uint32(rest[4:]))
+	salt := align(int(binary.LittleEndian.Uint16(rest[10:])))
 	if owners == 0 || nodes == 0 || owners > uint64(v.z.nodes) || nodes > owners ||
-		uint64(treeAt(len(v.nodes)+chainHead+4*int(owners)))+nodes*treeNode != uint64(len(v.z.base)) {
+		uint64(treeAt(len(v.nodes)+chainHead+salt+4*int(owners)))+nodes*treeNode != uint64(len(v.z.base)) {
 		return fmt.Errorf("a chain of %d owners and %d nodes in %d octets", owners, nodes, len(rest))
 	}
 	c := v.z.chain()
