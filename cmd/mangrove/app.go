@@ -99,7 +99,7 @@ func openApp(ctx context.Context, cfg *config, log *slog.Logger) (_ *app, err er
 			st.Close()
 		}
 	}()
-	a.live = live.New(live.Options{Store: st, Log: log, Now: a.now, Aside: aside})
+	a.live = live.New(live.Options{Store: st, Log: log, Now: a.now, Aside: asideThenTrim})
 	if err := a.live.Restore(ctx); err != nil {
 		return nil, err
 	}

@@ -3,7 +3,10 @@
 //	config.go    what mangrove.yaml and NAME.yaml look like: the only place that knows
 //	rules.go     what they mean: rules, and what is wrong with them
 //	sources.go   files -> loaded zones, the last good version of each
-//	reload.go    when which files are read: at the start, as they change, on SIGHUP
+//	start.go     the start: which zones are taken from the store, which are read; recipe.go is what is kept for that
+//	verify.go    behind the start: what was taken from the store is held against its files; keep.go keeps what is new
+//	reload.go    when which files are read: as they change, on SIGHUP; progress.go tells how far that is
+//	aside_*.go   work that answers must not wait for: threads of low priority; memory.go gives back what it leaves
 //	publish.go   loaded zones + verdicts -> what is served: the joint of everything
 //	drivers.go   accounts -> drivers, zones -> mirrors; discreet.go keeps their secrets out of errors
 //	app.go       all of it held together, without sockets and loops
@@ -22,7 +25,8 @@
 //	        └───────── watches, from loaded ───┘
 //
 // One lock (app.mu) orders every change of what is served. Answers take no part in it: they load a pointer. Reading files,
-// probing, journaling and talking to providers happen outside of it.
+// comparing zones, probing, journaling and talking to providers happen outside of it, so that a verdict never waits for another
+// zone's edit: publishSources decides under the verdicts of a moment, prepares that, and heeds the newest ones when it swaps.
 //
 // Two programs can work on one data directory: serve, and a command. The store's lock makes sure that only one has it, and
 // a command that finds serve running asks it over the control socket; operator (control.go) is what both can do.

@@ -44,6 +44,22 @@ func afterLoad() {
 	}
 }
 
+// trimMemory gives back what a piece of work left behind, where it is much.
+func trimMemory() {
+	if freeable() > trimFrom {
+		debug.FreeOSMemory()
+	}
+}
+
+// asideThenTrim is aside for work that may leave much behind.
+func asideThenTrim(f func()) {
+	aside(f)
+	trimMemory()
+}
+
+// trimFrom is from how much on it pays to walk the heap for it.
+const trimFrom = 32 << 20
+
 // freeable returns how many octets of the heap are garbage or free, and not yet given back.
 func freeable() uint64 {
 	s := []metrics.Sample{{Name: "/memory/classes/heap/unused:bytes"}, {Name: "/memory/classes/heap/free:bytes"},
