@@ -68,7 +68,7 @@ var allowed = map[string][]string{
 	"healthcheck":    {"zones"},
 	"providers":      {"zones"},
 	"resolver":       {"zones"},
-	"integration":    {"zones", "providers", "healthcheck", "zones/zonefile", "zones/store", "zones/live", "resolver"},
+	"integration":    {"zones", "providers", "healthcheck", "zones/zonefile", "zones/image", "zones/store", "zones/live", "resolver"},
 }
 
 // What must not be imported; with indirect, not even by a dependency. And why.

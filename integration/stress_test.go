@@ -22,12 +22,13 @@ import (
 
 	"github.com/mangrove-dns/mangrove/resolver"
 	"github.com/mangrove-dns/mangrove/zones"
+	"github.com/mangrove-dns/mangrove/zones/image"
 	"github.com/mangrove-dns/mangrove/zones/live"
 	"github.com/mangrove-dns/mangrove/zones/store"
 )
 
-// TestStress changes zones in every way that there is (loaded whole, flipped, compacted, taken out and put in again) while
-// clients ask over UDP and TCP as fast as they can, and checks each answer to the octet.
+// TestStress changes zones in every way that there is (loaded whole, mapped from an image and moved into memory, flipped,
+// compacted, taken out and put in again) while clients ask over UDP and TCP as fast as they can, and checks each answer to the octet.
 //
 // The content of a zone is a function of its version's number: what a name holds, which names exist, whether a delegation is
 // there, whether the zone is. So each answer says of which version it is. It must be one that was served while the question
@@ -41,7 +42,7 @@ func TestStress(t *testing.T) {
 	if seed == 0 {
 		seed = uint64(time.Now().UnixNano())
 	}
-	versions := soak(150, 20000)
+	versions := soak(150, 10000)
 	if raceEnabled {
 		versions = soak(60, 5000)
 	}
@@ -61,7 +62,10 @@ func TestStress(t *testing.T) {
 	if st.UDP.Panics+st.TCP.Panics > 0 {
 		t.Errorf("panics: %d over UDP, %d over TCP", st.UDP.Panics, st.TCP.Panics)
 	}
-	t.Logf("%d versions of %d zones, %d answers over UDP and %d over TCP", versions, len(s.zones), st.UDP.Queries, st.TCP.Queries)
+	if s.mapped.Load() == 0 || s.moved.Load() == 0 {
+		t.Errorf("%d zones were mapped, %d of them moved into memory: too few to test anything", s.mapped.Load(), s.moved.Load())
+	}
+	t.Logf("%d versions of %d zones, %d times from an image, %d answers over UDP and %d over TCP", versions, len(s.zones), s.mapped.Load(), st.UDP.Queries, st.TCP.Queries)
 }
 
 var stressSeed = flag.Uint64("stress.seed", 0, "seed of TestStress; 0: another one each time")
@@ -85,6 +89,7 @@ type stressZone struct {
 	churn  int // further names, which every version replaces
 	begun  atomic.Uint32
 	done   atomic.Uint32
+	image  *zones.Zone // what is served, or was changed to what is served, where that lies in a mapped file
 
 	mu      sync.Mutex
 	serials map[uint32]uint32 // by version, as they were seen
@@ -230,6 +235,9 @@ type stress struct {
 	seed   uint64
 	zones  []*stressZone
 	live   *live.Publisher
+	images *image.Dir
+	mapped atomic.Int32 // how many zones were served from a mapped image
+	moved  atomic.Int32 // how many of these were moved into memory while they were served
 	server *resolver.Server
 	addr   string
 	rounds uint64
@@ -242,6 +250,9 @@ func startStress(t *testing.T, seed uint64) *stress {
 	}
 	s := &stress{t: t, seed: seed, live: live.New(live.Options{Store: db, ReserveWait: time.Minute, Block: 1 << 20})}
 	if err := s.live.Restore(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if s.images, err = image.Open(t.TempDir(), image.Options{NoSync: true}); err != nil {
 		t.Fatal(err)
 	}
 	s.server = resolver.New(resolver.Options{
@@ -277,7 +288,7 @@ func startStress(t *testing.T, seed uint64) *stress {
 		z.origin = zones.MustParseName(fmt.Sprintf("s%d.test.", i))
 		s.zones = append(s.zones, z)
 		z.begun.Store(1)
-		s.load(z, 1)
+		s.load(z, 1, false)
 		z.done.Store(1)
 		// From now on there are more serials than versions: no two versions have the same.
 		if err := s.live.WaitDurable(t.Context(), z.origin, 1); err != nil {
@@ -301,8 +312,8 @@ func (s *stress) sets(z *stressZone, records []string) []zones.RRset {
 	return sets
 }
 
-// load publishes version v as a zone of its own.
-func (s *stress) load(z *stressZone, v uint32) {
+// load publishes version v as a zone of its own; mapped, as one that lies in a file.
+func (s *stress) load(z *stressZone, v uint32, mapped bool) {
 	records := append(z.records(v), "@ NS ns", "ns A 192.0.2.53")
 	for i := range z.fill {
 		records = append(records, fmt.Sprintf("host%d A 192.0.2.%d", i, i%250))
@@ -313,8 +324,58 @@ func (s *stress) load(z *stressZone, v uint32) {
 			s.t.Errorf("%s: %v", z.origin, err)
 		}
 	}
-	if _, err := s.live.Publish(s.t.Context(), []live.Update{{Zone: b.Zone(), FileSerial: v}}); err != nil {
+	loaded := b.Zone()
+	before := z.image
+	z.image = nil
+	if mapped {
+		loaded = s.asImage(loaded)
+		z.image = loaded
+	}
+	if _, err := s.live.Publish(s.t.Context(), []live.Update{{Zone: loaded, FileSerial: v}}); err != nil {
 		s.t.Errorf("%s: %v", z.origin, err)
+	}
+	s.drop(before)
+}
+
+// asImage writes an image of a zone and returns the zone as it lies there.
+func (s *stress) asImage(z *zones.Zone) *zones.Zone {
+	release, err := s.images.Put(s.t.Context(), z)
+	if err != nil {
+		s.t.Error(err)
+		return z
+	}
+	defer release()
+	zs, errs := s.images.Map([]image.Ref{{Origin: z.Origin(), Hash: z.ContentHash()}})
+	if errs[0] != nil {
+		s.t.Error(errs[0])
+		return z
+	}
+	s.mapped.Add(1)
+	return zs[0]
+}
+
+// move serves a zone from memory that was served from a file.
+func (s *stress) move(z *stressZone) {
+	moved, release := s.images.Resident(z.image)
+	if moved == z.image {
+		s.t.Errorf("%s: the image was not mapped", z.origin)
+	}
+	if err := s.live.Replace(z.origin, z.image, moved); err != nil {
+		s.t.Error(err)
+	}
+	release() // answers may be on their way from there: they fault the pages in again
+	s.drop(z.image)
+	z.image = nil
+	s.moved.Add(1)
+}
+
+// drop forgets an image; what is mapped stays so.
+func (s *stress) drop(z *zones.Zone) {
+	if z == nil {
+		return
+	}
+	if err := s.images.Drop(image.Ref{Origin: z.Origin(), Hash: z.ContentHash()}); err != nil {
+		s.t.Error(err)
 	}
 }
 
@@ -345,12 +406,20 @@ func (s *stress) change(z *stressZone, v uint32, r *rand.Rand) {
 	switch {
 	case absent(v):
 		s.live.Remove(z.origin)
+		s.drop(z.image)
+		z.image = nil
 	case absent(v-1) || r.IntN(4) == 0:
-		s.load(z, v)
+		s.load(z, v, z.fill >= mappedFill && r.IntN(5) == 0)
 	default:
 		s.flip(z, v)
 	}
+	if z.image != nil && r.IntN(2) == 0 {
+		s.move(z)
+	}
 }
+
+// mappedFill is how many names make a zone large enough to be moved out of its image.
+const mappedFill = 3000
 
 // round brings every zone n versions further while clients ask. Changes wait for the clients: each version has the chance
 // to be asked for.
