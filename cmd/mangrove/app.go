@@ -39,8 +39,9 @@ type app struct {
 	watcher *zonefile.Watcher
 	flipped chan struct{} // verdicts changed: they are worth keeping
 	handNow chan struct{} // something was added to handing
-	term    *terminal     // where progress is shown; nil: nowhere
-	doubts  []doubt       // zones that the start took from the store; the start's, then settleLoop's
+	memory  trimmer
+	term    *terminal // where progress is shown; nil: nowhere
+	doubts  []doubt   // zones that the start took from the store; the start's, then settleLoop's
 
 	cfg atomic.Pointer[config] // in force
 
@@ -99,7 +100,7 @@ func openApp(ctx context.Context, cfg *config, log *slog.Logger) (_ *app, err er
 			st.Close()
 		}
 	}()
-	a.live = live.New(live.Options{Store: st, Log: log, Now: a.now, Aside: asideThenTrim})
+	a.live = live.New(live.Options{Store: st, Log: log, Now: a.now, Aside: a.memory.aside})
 	if err := a.live.Restore(ctx); err != nil {
 		return nil, err
 	}

@@ -67,7 +67,7 @@ func (a *app) keepLoop(ctx context.Context) error {
 }
 
 func (a *app) keepWaiting(ctx context.Context) {
-	asideThenTrim(func() {
+	a.memory.aside(func() {
 		if err := a.sources.keepWaiting(ctx); err != nil && ctx.Err() == nil {
 			a.log.Error("last good versions are not kept", "err", err)
 		}

@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
+	"sync"
 )
 
 // Zones have next to no pointers, so that collecting garbage costs little: it may come often, and memory stays near what is
@@ -44,21 +45,34 @@ func afterLoad() {
 	}
 }
 
-// trimMemory gives back what a piece of work left behind, where it is much.
-func trimMemory() {
-	if freeable() > trimFrom {
+// trimmer gives back what pieces of work leave behind, once they have gone through so much memory that it pays.
+type trimmer struct {
+	mu      sync.Mutex
+	trimmed uint64 // octets allocated, ever, at the last time
+}
+
+const trimEvery = 64 << 20
+
+// aside is aside for work that may leave much behind.
+func (t *trimmer) aside(f func()) {
+	aside(f)
+	t.trim()
+}
+
+func (t *trimmer) trim() {
+	s := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}}
+	metrics.Read(s)
+	t.mu.Lock()
+	allocated := s[0].Value.Uint64()
+	due := allocated-t.trimmed > trimEvery
+	if due {
+		t.trimmed = allocated
+	}
+	t.mu.Unlock()
+	if due {
 		debug.FreeOSMemory()
 	}
 }
-
-// asideThenTrim is aside for work that may leave much behind.
-func asideThenTrim(f func()) {
-	aside(f)
-	trimMemory()
-}
-
-// trimFrom is from how much on it pays to walk the heap for it.
-const trimFrom = 32 << 20
 
 // freeable returns how many octets of the heap are garbage or free, and not yet given back.
 func freeable() uint64 {

@@ -168,7 +168,7 @@ func (a *app) readZones(ctx context.Context, c changes) error {
 	}
 	a.logSources(list)
 	a.sources.toKeep(list)
-	defer trimMemory()
+	defer a.memory.trim()
 	return a.publishSources(ctx, list)
 }
 

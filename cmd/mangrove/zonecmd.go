@@ -78,9 +78,9 @@ func (c *cli) storeCommand() *cobra.Command {
 	}, &cobra.Command{
 		Use:   "backup FILE",
 		Short: "Copy the store while it is in use",
-		Long: `Backup writes a consistent copy of the store to FILE, also while mangrove serve runs. To go back to it, stop the server and put
-the file in the place of mangrove.db in the data directory.`,
-		Example: "  mangrove store backup /var/backups/mangrove.db",
+		Long: `Backup writes a consistent copy of the store to FILE, a tar archive, also while mangrove serve runs. To go back to it, stop the
+server, move mangrove.db and images/ in the data directory away, and unpack the archive there: tar -xf FILE -C data`,
+		Example: "  mangrove store backup /var/backups/mangrove.tar",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			op, err := c.storeOperator(cmd.Context())
