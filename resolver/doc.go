@@ -20,9 +20,12 @@
 //     collected. No RRset stands twice in an answer.
 //   - RFC 9471: an answer that lacks in-domain glue is truncated; sibling glue is added when it fits.
 //   - DS at a cut comes from the parent (RFC 4035 3.1.4.1) where the parent is served.
+//   - RFC 4035 3.1, RFC 5155 7: zones that come signed are answered, where DO asks for it, with the signatures of every
+//     RRset and the NSEC or NSEC3 records that prove what is not there, each once (proof.go). What does not fit with them
+//     is truncated, but for addresses that are a courtesy. AD is never set, CD is copied.
 //   - RFC 6891: EDNS only to those who speak it, and then in every reply. UDP answers keep the size that both agreed
 //     on; a truncated answer holds whole RRsets only.
-//   - RFC 8482: QTYPE ANY over UDP is one RRset; over TCP all of them.
+//   - RFC 8482: QTYPE ANY over UDP is one RRset, QTYPE RRSIG the signatures of one; over TCP all of them.
 //   - Nothing with QR=1 is answered, nothing shorter than a header, and no packet ends the process.
 //
 // Answers are minimal: no NS set in the authority section of a positive answer. The address that a record points
@@ -45,7 +48,7 @@
 // # Left to others
 //
 // What is rare, and what changes something, goes to [Options.Rare]: UPDATE, NOTIFY, transfers, TSIG. Without it such
-// requests are refused. Health checks add nothing to a query: a withdrawn record is not in the catalog. DNSSEC
-// records are answered when asked for by type; signatures and proofs of denial are not added.
+// requests are refused. Health checks add nothing to a query: a withdrawn record is not in the catalog. Nothing is signed
+// here, and no signature is looked into.
 // DNS cookies (RFC 7873) are ignored, so a request without question is FORMERR, cookie or not.
 package resolver

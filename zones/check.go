@@ -43,8 +43,10 @@ func Check(z *Zone, o CheckOptions) []Problem {
 			cover = coverAt(n, KindCut)
 			c.exclusive(n)
 			c.delegation(n)
+			c.signed(n)
 		default:
 			c.exclusive(n)
+			c.signed(n)
 			c.names(n)
 			c.targets(n)
 			c.services(n)
@@ -165,6 +167,8 @@ func (c *checker) occluded(n checked, above cover) {
 		typ := n.set(i).typ
 		name := c.z.nameOf(above.node.b)
 		switch from := c.pos(n, typ, 0); {
+		case above.kind == KindDNAME && len(above.rel) == 0 && (typ == dns.TypeNSEC3 || typ == dns.TypeRRSIG):
+			// The chain of a zone whose apex is redirected.
 		case above.kind == KindDNAME:
 			c.add(Error, n, typ, 0, "stands below the DNAME at %s%s, which hides it; remove one of them",
 				name, c.line(from, above.node, dns.TypeDNAME, 0))

@@ -21,6 +21,7 @@ func (c *checker) apex() {
 	} else {
 		c.zoneProblem("has no SOA record; a zone starts with one")
 	}
+	c.hashing(n)
 	switch s, ok := nodeType(b, dns.TypeNS); {
 	case !ok:
 		c.zoneProblem("has no NS record; name the servers of the zone, two at least")

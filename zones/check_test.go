@@ -58,6 +58,10 @@ ns1 AAAA 2001:db8::53
 func TestCheck(t *testing.T) {
 	tests := []struct{ name, zone, want string }{
 		{"sound", sound, ""},
+		{"a signature of nothing", sound + "x A 192.0.2.1\nx RRSIG TXT 13 3 300 20300101000000 20200101000000 1 example.com. AAAA",
+			"z:7:1: warning: x.example.com. RRSIG covers TXT records, and this name has none; sign the zone again"},
+		{"hashed too often", sound + "@ NSEC3PARAM 1 0 151 -",
+			"z:6:1: example.com. NSEC3PARAM has names hashed 151 times more, and 150 are the limit; sign the zone with none (RFC 9276 3.1)"},
 		{"nothing", "", `
 example.com. has no SOA record; a zone starts with one
 example.com. has no NS record; name the servers of the zone, two at least`},

@@ -35,8 +35,10 @@
 //   - A delegation whose servers are below it holds its referral as it goes out, beside its NS set (referral.go).
 //   - A look-up compares names, always: two names with one hash are told apart. The hash is seeded at random in
 //     each process, so that names cannot be chosen to meet in one bucket.
-//   - The flags of an RRset leave room for signatures behind its records and targets (RRSIGs by the type that they
-//     cover); an NSEC record is an RRset of its node.
+//   - Signatures (RRSIG) that come with a zone lie behind the records that they cover, so that an answer with them is one
+//     copy; as values they are an RRset of their own (signature.go). A zone signed with NSEC or NSEC3 has a chain behind
+//     its nodes: the owners of those records in order, and a tree that finds what covers a name which does not exist
+//     (chain.go). With NSEC3 each node says which record matches or covers its own name (hashed.go).
 //   - Places are offsets, the arena depends on nothing of its process but the seed of the hashes: it may come to lie
 //     in a mapped file.
 //
@@ -58,6 +60,8 @@
 //   - Adding or removing "*" below a node puts the node itself into the overlay, whose flag says so; adding
 //     a name puts its missing ancestors there, removing one its needless ancestors.
 //   - Nodes in an overlay hold places of the base only, so that they can be copied to another arena as they are.
+//   - Records of the chain that come or go are found beside the base's (denial.go); a change of how the zone proves denial
+//     builds it anew.
 //   - What changes below a delegation is not in the referrals that were prepared. The overlay says so (glue), and they
 //     are left alone.
 //   - A delegation or a DNAME that comes or goes changes the cover of nodes that are not touched. The overlay
@@ -74,5 +78,5 @@
 // and compare everything that a zone says with it. Files: name.go, order.go, key.go (names), rrset.go, builder.go,
 // packer.go, packsort.go, pack.go (the same zones from many records at once; packer_test.go holds them to the builder's),
 // build.go, node.go, index.go, referral.go, huge*.go (from records to the arena), zone.go, find.go, prefetch*,
-// walk.go (reading it), with.go, overlay.go, diff.go (versions), catalog.go, check*.go (what zones mean).
+// signature.go, chain.go, denial.go, hashed.go (what comes signed), walk.go (reading it), with.go, overlay.go, diff.go (versions), catalog.go, check*.go (what zones mean).
 package zones
