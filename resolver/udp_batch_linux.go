@@ -131,8 +131,7 @@ func (u *batchWorker) wake() {
 }
 
 func (u *batchWorker) run(ctx context.Context) error {
-	stop := context.AfterFunc(ctx, u.wake)
-	defer stop()
+	defer whenDone(ctx, u.wake)()
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	var ended error
