@@ -72,7 +72,8 @@ func (t *tcpServer) accept(ctx context.Context, l *net.TCPListener) error {
 
 // acceptEach is accept where each connection gets a goroutine.
 func (t *tcpServer) acceptEach(ctx context.Context, l *net.TCPListener) error {
-	defer whenDone(ctx, func() { _ = l.SetDeadline(time.Unix(1, 0)) })()
+	stop := context.AfterFunc(ctx, func() { _ = l.SetDeadline(time.Unix(1, 0)) })
+	defer stop()
 	complained := false
 	for {
 		conn, err := l.AcceptTCP()

@@ -131,7 +131,8 @@ func (u *batchWorker) wake() {
 }
 
 func (u *batchWorker) run(ctx context.Context) error {
-	defer whenDone(ctx, u.wake)()
+	stop := context.AfterFunc(ctx, u.wake)
+	defer stop()
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	var ended error

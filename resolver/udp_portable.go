@@ -60,7 +60,8 @@ func (u *portableWorker) stats() *counters { return &u.counters }
 func (u *portableWorker) close() { _ = u.conn.Close() } // nothing was written that could be lost
 
 func (u *portableWorker) run(ctx context.Context) error {
-	defer whenDone(ctx, func() { _ = u.conn.SetReadDeadline(time.Unix(1, 0)) })()
+	stop := context.AfterFunc(ctx, func() { _ = u.conn.SetReadDeadline(time.Unix(1, 0)) })
+	defer stop()
 	errs := receiveErrors{socket: u.conn.LocalAddr().String()}
 	for {
 		d, err := u.receive()

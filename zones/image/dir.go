@@ -235,6 +235,35 @@ func (d *Dir) pin(keys []key) (release func()) {
 	})
 }
 
+// Pin keeps an image from being dropped until release is called; false where it is not there.
+func (d *Dir) Pin(ref Ref) (release func(), ok bool) {
+	release = d.PinAll([]Ref{ref})
+	if !d.Has(ref) {
+		release()
+		return nil, false
+	}
+	return release, true
+}
+
+// PinAll keeps images from being dropped until release is called, whether they are there or not.
+func (d *Dir) PinAll(refs []Ref) (release func()) {
+	keys := make([]key, len(refs))
+	for i, r := range refs {
+		keys[i] = r.key()
+	}
+	return d.pin(keys)
+}
+
+// distrust forgets an image that turned out to be damaged: Put then writes it again.
+func (d *Dir) distrust(k key, why error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if p, ok := d.index[k]; ok {
+		d.leaveLocked(k)
+		d.damaged = append(d.damaged, fmt.Sprintf("images: %s: %v", fileName(p.file), why))
+	}
+}
+
 // put writes those of zs that are missing: large ones a file each, the others one together.
 func (d *Dir) put(ctx context.Context, zs []*zones.Zone, keys []key) error {
 	if d.opts.ReadOnly {

@@ -122,7 +122,7 @@ func readContents(f io.ReaderAt, size int64) (c contents, err error) {
 		return c, fmt.Errorf("%w: %d octets are no file of zones", ErrDamaged, size)
 	}
 	foot := make([]byte, footSize)
-	if _, err := f.ReadAt(foot, size-footSize); err != nil {
+	if err := readAt(f, foot, size-footSize); err != nil {
 		return c, err
 	}
 	le := binary.LittleEndian
@@ -132,7 +132,7 @@ func readContents(f io.ReaderAt, size int64) (c contents, err error) {
 		return c, fmt.Errorf("%w: no foot", ErrDamaged)
 	}
 	c = contents{size: size, at: int64(at), count: int(count), b: make([]byte, octets)}
-	if _, err := f.ReadAt(c.b, c.at); err != nil {
+	if err := readAt(f, c.b, c.at); err != nil {
 		return c, err
 	}
 	return c, c.verify(foot)
@@ -196,16 +196,24 @@ func openRecord(path string, at, size int64, i int) (f *os.File, c contents, err
 		}
 	}()
 	c = contents{size: size, at: at, count: 1, b: make([]byte, recordSize)}
-	if _, err := f.ReadAt(c.b, at+int64(i)*recordSize); err != nil {
+	if err := readAt(f, c.b, at+int64(i)*recordSize); err != nil {
 		return nil, c, err
 	}
 	le := binary.LittleEndian
 	start, arena, head, octets := le.Uint64(c.b), le.Uint64(c.b[8:]), int64(le.Uint32(c.b[16:])), int64(le.Uint32(c.b[20:]))
 	if start > uint64(at) || arena > uint64(at)-start || head+octets > size-footSize-at {
-		return nil, c, fmt.Errorf("image %d beyond the end", i)
+		return nil, c, fmt.Errorf("%w: image %d beyond the end", ErrDamaged, i)
 	}
 	c.b = append(c.b, make([]byte, octets)...)
 	le.PutUint32(c.b[16:], recordSize)
-	_, err = f.ReadAt(c.b[recordSize:], at+head)
-	return f, c, err
+	return f, c, readAt(f, c.b[recordSize:], at+head)
+}
+
+// readAt fills b with what is at off; that the file ends before is damage.
+func readAt(f io.ReaderAt, b []byte, off int64) error {
+	_, err := f.ReadAt(b, off)
+	if errors.Is(err, io.EOF) {
+		return fmt.Errorf("%w: the file ends early", ErrDamaged)
+	}
+	return err
 }

@@ -414,9 +414,12 @@ func TestDamaged(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, errs := d.Map(refs)
-	if _, err := d.Get(refs[0]); !errors.Is(err, ErrDamaged) || !errors.Is(errs[1], ErrDamaged) {
-		t.Errorf("gone meanwhile: error is %v, %v", err, errs[1])
+	if !errors.Is(errs[0], ErrNotFound) || !errors.Is(errs[1], ErrDamaged) {
+		t.Errorf("gone meanwhile: errors are %v", errs)
 	}
+	// What was found damaged is written again.
+	put(t, d, zs...)
+	wantZones(t, openDir(t, path), zs...)
 }
 
 func fill(dir string) error {

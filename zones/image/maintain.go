@@ -104,7 +104,7 @@ func (d *Dir) copyLive(ctx context.Context, w *writer, number uint32) (err error
 func (d *Dir) copyImage(w *writer, in *os.File, c contents, i int, head []byte) error {
 	at, size := c.arena(i)
 	arena := make([]byte, size)
-	if _, err := in.ReadAt(arena, at); err != nil {
+	if err := readAt(in, arena, at); err != nil {
 		return err
 	}
 	_, err := zones.OpenImage(head, arena)

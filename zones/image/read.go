@@ -20,8 +20,8 @@ func (d *Dir) locate(k key) (p place, ok bool) {
 	return p, ok
 }
 
-// Get returns the zone of an image, in memory of its own. ErrNotFound says that there is no such image, ErrDamaged that it is not what was
-// written.
+// Get returns the zone of an image, in memory of its own. ErrNotFound says that there is no such image; ErrDamaged that it is not what was
+// written: it counts as not there from then on, so that Put writes it again.
 func (d *Dir) Get(ref Ref) (z *zones.Zone, err error) {
 	err = d.visit(ref, func(opened *zones.Zone) error {
 		z = opened
@@ -46,6 +46,11 @@ func (d *Dir) Verify(ref Ref) error {
 
 // visit calls f with the zone of an image. A large one lies in a mapping that ends with the call: f must keep nothing of it.
 func (d *Dir) visit(ref Ref, f func(*zones.Zone) error) (err error) {
+	defer func() {
+		if errors.Is(err, ErrDamaged) {
+			d.distrust(ref.key(), err)
+		}
+	}()
 	file, c, err := d.openImage(ref)
 	if err != nil {
 		return err
@@ -82,7 +87,10 @@ func (d *Dir) openImage(ref Ref) (f *os.File, c contents, err error) {
 		if err == nil {
 			return f, c, nil
 		}
-		if now, ok := d.locate(k); !errors.Is(err, fs.ErrNotExist) || ok && now == p {
+		if !errors.Is(err, fs.ErrNotExist) {
+			return nil, c, fmt.Errorf("%s: %w", ref.Origin, err)
+		}
+		if now, ok := d.locate(k); ok && now == p {
 			return nil, c, fmt.Errorf("%s: %w: %w", ref.Origin, ErrDamaged, err)
 		} // else Maintain was faster
 	}
@@ -113,8 +121,7 @@ func readArena(f *os.File, c contents) (arena []byte, drop func(), err error) {
 	at, size := c.arena(0)
 	if size < largeArena {
 		arena = make([]byte, size)
-		_, err = f.ReadAt(arena, at)
-		return arena, func() {}, err
+		return arena, func() {}, readAt(f, arena, at)
 	}
 	from := at &^ int64(os.Getpagesize()-1)
 	b, err := mapPart(f, from, at+size-from)
@@ -154,6 +161,8 @@ func (d *Dir) Map(refs []Ref) ([]*zones.Zone, []error) {
 				}
 				if err = wrong(ref, z, head, err); err == nil {
 					zs[list[i].ref] = z
+				} else {
+					d.distrust(ref.key(), err)
 				}
 				errs[list[i].ref] = err
 				return nil

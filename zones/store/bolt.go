@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -53,10 +52,11 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// Bolt is the Store in one bbolt file.
+// Bolt is the Store in one bbolt file, with a directory of images beside it.
 type Bolt struct {
-	db   *bolt.DB
-	opts Options
+	db     *bolt.DB
+	images *image.Dir
+	opts   Options
 }
 
 var _ Store = (*Bolt)(nil)
@@ -65,18 +65,19 @@ var _ Store = (*Bolt)(nil)
 var (
 	bucketMeta        = []byte("meta")
 	bucketLoaded      = []byte("loaded")
-	bucketLoadedImage = []byte("loaded image")
 	bucketServed      = []byte("served")
-	bucketServedImage = []byte("served image")
 	bucketJournal     = []byte("journal")
 	bucketVerdicts    = []byte("verdicts")
 	bucketMirrors     = []byte("mirrors")
 	bucketMirrorBlobs = []byte("mirror blobs")
 	bucketEvents      = []byte("events")
+
+	// bucketUnreleased is in stores of the time before the first release, which kept zones in the database.
+	bucketUnreleased = []byte("loaded image")
 )
 
 func buckets() [][]byte {
-	return [][]byte{bucketMeta, bucketLoaded, bucketLoadedImage, bucketServed, bucketServedImage, bucketJournal,
+	return [][]byte{bucketMeta, bucketLoaded, bucketServed, bucketJournal,
 		bucketVerdicts, bucketMirrors, bucketMirrorBlobs, bucketEvents}
 }
 
@@ -121,7 +122,10 @@ func openBolt(dir, path string, o Options) (s *Bolt, err error) {
 		return nil, openError(err)
 	}
 	s = &Bolt{db: db, opts: o}
-	if err := s.prepare(); err != nil {
+	if err = s.prepare(); err == nil {
+		s.images, err = image.Open(filepath.Join(dir, imagesDir), image.Options{ReadOnly: o.ReadOnly, NoSync: o.NoSync})
+	}
+	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	return s, nil
@@ -144,6 +148,9 @@ func (s *Bolt) prepare() error {
 	err := s.db.View(func(tx *bolt.Tx) error {
 		for _, name := range buckets() {
 			missing = missing || tx.Bucket(name) == nil
+		}
+		if tx.Bucket(bucketUnreleased) != nil {
+			return ErrOlder
 		}
 		meta := tx.Bucket(bucketMeta)
 		if meta == nil {
@@ -218,14 +225,6 @@ func guard(err *error) func() {
 			*err = fmt.Errorf("%w: %v", ErrCorrupt, p)
 		}
 	}
-}
-
-// Backup implements Store.
-func (s *Bolt) Backup(ctx context.Context, w io.Writer) error {
-	return s.view(ctx, "back up store", func(tx *bolt.Tx) error {
-		_, err := tx.WriteTo(w)
-		return err
-	})
 }
 
 // Close implements Store.

@@ -1,9 +1,11 @@
 package store_test
 
 import (
+	"archive/tar"
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -102,16 +104,90 @@ func TestBackupOpens(t *testing.T) {
 	if err := s.Backup(t.Context(), &b); err != nil {
 		t.Fatal(err)
 	}
-	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, store.FileName), b.Bytes(), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	got, err := open(t, dir, store.Options{}).Served(t.Context(), z.Origin())
+	restored := open(t, restore(t, &b), store.Options{})
+	got, err := restored.Served(t.Context(), z.Origin())
 	if err != nil {
 		t.Fatal(err)
 	}
 	if got, want := storetest.Text(got), storetest.Text(z); got != want {
 		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// restore unpacks a backup into a directory.
+func restore(t *testing.T, backup io.Reader) (dir string) {
+	t.Helper()
+	dir = t.TempDir()
+	for in := tar.NewReader(backup); ; {
+		h, err := in.Next()
+		if errors.Is(err, io.EOF) {
+			return dir
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := io.ReadAll(in)
+		path := filepath.Join(dir, h.Name)
+		if err := errors.Join(err, os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, b, h.FileInfo().Mode())); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestBackupBeside backs a store up while it is written to: each backup is one moment of it, and whole.
+func TestBackupBeside(t *testing.T) {
+	s := open(t, t.TempDir(), store.Options{JournalEntries: 4})
+	stop, done := make(chan struct{}), make(chan error)
+	go func() {
+		var last *zones.Zone
+		for serial := uint32(1); ; serial++ {
+			z := crashVersion(noTest{}, serial)
+			v := store.Version{Origin: crashZone, Prev: uint64(serial - 1), Generation: uint64(serial), From: serial - 1, To: serial, Zone: z, Changes: zones.Diff(last, z)}
+			last = z
+			err := errors.Join(s.AppendServed(context.Background(), []store.Version{v}),
+				s.SaveLoaded(context.Background(), store.Loaded{Source: store.Source{Origin: crashZone}, Zone: z}), s.Maintain(context.Background()))
+			select {
+			case <-stop:
+				done <- err
+				return
+			default:
+			}
+			if err != nil {
+				done <- err
+				return
+			}
+		}
+	}()
+	for range 5 {
+		var b bytes.Buffer
+		if err := s.Backup(t.Context(), &b); err != nil {
+			t.Fatal(err)
+		}
+		r, err := store.OpenBolt(restore(t, &b), store.Options{NoSync: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range r.Check(t.Context()) {
+			t.Errorf("check: %s", f)
+		}
+		if h, known, err := r.Head(t.Context(), crashZone); err != nil {
+			t.Error(err)
+		} else if known {
+			z, err := r.Served(t.Context(), crashZone)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if storetest.Text(z) != storetest.Text(crashVersion(t, h.Serial)) {
+				t.Errorf("serial %d is not what was written", h.Serial)
+			}
+		}
+		if err := r.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	close(stop)
+	if err := <-done; err != nil {
+		t.Error(err)
 	}
 }
 

@@ -3,11 +3,10 @@ package store
 import (
 	"bytes"
 	"context"
-	"encoding/binary"
-	"errors"
 	"fmt"
 
 	"github.com/mangrove-dns/mangrove/zones"
+	"github.com/mangrove-dns/mangrove/zones/image"
 	bolt "go.etcd.io/bbolt"
 )
 
@@ -16,22 +15,27 @@ type findings []string
 
 func (f *findings) add(format string, args ...any) { *f = append(*f, fmt.Sprintf(format, args...)) }
 
-// Check implements Store: bbolt's own check of its pages, then every value, then what must hold between them.
+// Check implements Store: bbolt's own check of its pages, then every value, then what must hold between them, then the
+// images that are referred to.
 func (s *Bolt) Check(ctx context.Context) []string {
 	var f findings
-	if err := s.check(ctx, &f); err != nil {
+	refs, release, err := s.check(ctx, &f)
+	if err != nil {
 		f.add("%v", err)
 	}
-	return f
+	defer release()
+	return append(f, s.images.Check(ctx, refs)...)
 }
 
-func (s *Bolt) check(ctx context.Context, f *findings) (err error) {
+// check verifies the database. It returns the images that it refers to, which are there until release is called.
+func (s *Bolt) check(ctx context.Context, f *findings) (refs []image.Ref, release func(), err error) {
+	release = func() {}
 	defer describe(&err, "check store")
 	defer guard(&err)()
 	// bbolt's check must not run beside a writer, so it takes the writer's lock where there can be one.
 	tx, err := s.db.Begin(!s.opts.ReadOnly)
 	if err != nil {
-		return err
+		return nil, release, err
 	}
 	defer func() { _ = tx.Rollback() }() // nothing was written
 	damaged := false
@@ -40,17 +44,47 @@ func (s *Bolt) check(ctx context.Context, f *findings) (err error) {
 		damaged = true
 	}
 	if damaged {
-		return nil // what follows would report the same damage in other words, or stumble over it
+		return nil, release, nil // what follows would report the same damage in other words, or stumble over it
 	}
 	for _, step := range []func(*bolt.Tx, *findings) error{checkMeta, checkLoaded, checkServed, checkOrphans, checkVerdicts, checkMirrors, checkEvents} {
 		if err := ctx.Err(); err != nil {
-			return err
+			return nil, release, err
 		}
 		if err := step(tx, f); err != nil {
-			return err
+			return nil, release, err
 		}
 	}
-	return nil
+	refs = readableRefs(tx)
+	return refs, s.images.PinAll(refs), nil
+}
+
+// readableRefs returns the images that the heads refer to which can be read; the others were found already.
+func readableRefs(tx *bolt.Tx) (refs []image.Ref) {
+	seen := make(map[image.Ref]bool)
+	note := func(r image.Ref) {
+		if !seen[r] {
+			seen[r], refs = true, append(refs, r)
+		}
+	}
+	each := func(bucket []byte, f func(origin zones.Name, v []byte)) {
+		_ = tx.Bucket(bucket).ForEach(func(k, v []byte) error { // f returns no error
+			if origin, err := originOf(k); err == nil {
+				f(origin, v)
+			}
+			return nil
+		})
+	}
+	each(bucketLoaded, func(origin zones.Name, v []byte) {
+		if h, err := decodeLoadedHead(origin, v); err == nil {
+			note(h.ref())
+		}
+	})
+	each(bucketServed, func(origin zones.Name, v []byte) {
+		if h, err := decodeServedHead(origin, v); err == nil && h.Journaled {
+			note(h.ref())
+		}
+	})
+	return refs
 }
 
 func checkMeta(tx *bolt.Tx, f *findings) error {
@@ -69,48 +103,11 @@ func checkLoaded(tx *bolt.Tx, f *findings) error {
 			f.add("loaded: %v", err)
 			return nil
 		}
-		h, err := decodeLoadedHead(origin, v)
-		if err != nil {
+		if _, err := decodeLoadedHead(origin, v); err != nil {
 			f.add("%v", err)
-			return nil
-		}
-		if hash, ok := checkImage(tx.Bucket(bucketLoadedImage), origin, "loaded", f); ok && hash != h.hash {
-			f.add("loaded version of %s: its records are not those that were saved", origin)
 		}
 		return nil
 	})
-}
-
-// checkImage verifies the chunks of an image and their order, and returns the hash of its content; false where there was a finding.
-func checkImage(b *bolt.Bucket, origin zones.Name, what string, f *findings) (Hash, bool) {
-	var h hasher
-	before := len(*f)
-	prefix := []byte(origin.Wire())
-	var last []byte // sort key of the record before
-	c := b.Cursor()
-	for k, v := c.Seek(prefix); bytes.HasPrefix(k, prefix); k, v = c.Next() {
-		sets, err := chunkSets(v)
-		if err != nil {
-			f.add("%s version of %s: records from %x: %v", what, origin, k[len(prefix):], err)
-			continue
-		}
-		if last != nil && bytes.Compare(k, last) <= 0 {
-			f.add("%s version of %s: records from %x: the chunk before goes beyond its beginning", what, origin, k[len(prefix):])
-		}
-		for _, s := range sets {
-			if !s.Name.Within(origin) {
-				f.add("%s version of %s: holds %s", what, origin, s.Name)
-				continue
-			}
-			key := binary.BigEndian.AppendUint16(imageKey(origin, s.Name), s.Type)
-			if bytes.Compare(key, k) < 0 || bytes.Compare(key, last) <= 0 {
-				f.add("%s version of %s: %s %s is out of order", what, origin, s.Name, zones.TypeString(s.Type))
-			}
-			last = key
-			h.add(s, origin)
-		}
-	}
-	return h.sum(), len(*f) == before
 }
 
 func checkServed(tx *bolt.Tx, f *findings) error {
@@ -128,39 +125,17 @@ func checkServed(tx *bolt.Tx, f *findings) error {
 		if h.Journaled && older(h.Reserved, h.Serial) {
 			f.add("served version of %s: serial %d is beyond what is reserved, %d", origin, h.Serial, h.Reserved)
 		}
-		if hash, ok := checkImage(tx.Bucket(bucketServedImage), origin, "served", f); ok && hash != h.hash {
-			f.add("served version of %s: its records are not those that were journaled", origin)
-		}
-		checkSerial(tx, h, f)
 		checkJournal(tx, h, f)
 		return nil
 	})
 }
 
-// errBelowApex ends a walk behind the apex.
-var errBelowApex = errors.New("below the apex")
-
-// checkSerial verifies that the image's SOA has the head's serial.
-func checkSerial(tx *bolt.Tx, h servedHead, f *findings) {
-	if !h.Journaled {
-		return
-	}
-	b := zones.NewBuilder(h.Origin)
-	_ = eachRRset(tx.Bucket(bucketServedImage), h.Origin, func(s zones.RRset) error { // checkImage has told of errors
-		if s.Name != h.Origin {
-			return errBelowApex
-		}
-		return b.AddRRset(s)
-	})
-	if got := b.Zone().Serial(); got != h.Serial {
-		f.add("served version of %s: its SOA has serial %d, journaled was %d", h.Origin, got, h.Serial)
-	}
-}
-
 // checkJournal verifies that each entry follows the one before, that its changes make of the content before the
-// content after, and that the last leads to the head.
+// content after, that the last leads to the head, and that those to be replayed start from its base.
 func checkJournal(tx *bolt.Tx, h servedHead, f *findings) {
 	var entries, octets uint64
+	var replay cost
+	from := h.base
 	var last *entry
 	prefix := []byte(h.Origin.Wire())
 	c := tx.Bucket(bucketJournal).Cursor()
@@ -174,6 +149,12 @@ func checkJournal(tx *bolt.Tx, h servedHead, f *findings) {
 		if err := e.verify(last); err != nil {
 			f.add("journal of %s, serial %d: %v", h.Origin, e.To, err)
 		}
+		if e.Generation > h.of {
+			if replay.entries++; e.Whole || e.before != from {
+				f.add("journal of %s, serial %d: it does not follow the image that it is to be replayed on", h.Origin, e.To)
+			}
+			replay.octets, from = replay.octets+e.octets, e.after
+		}
 		last = &e
 	}
 	switch {
@@ -184,6 +165,9 @@ func checkJournal(tx *bolt.Tx, h servedHead, f *findings) {
 	case last != nil && (last.To != h.Serial || last.Generation != h.Generation || last.after != h.hash):
 		f.add("journal of %s: ends with serial %d generation %d, not with the newest version, %d and %d", h.Origin,
 			last.To, last.Generation, h.Serial, h.Generation)
+	case replay != h.replay || h.Journaled && from != h.hash:
+		f.add("journal of %s: %d entries, %d octets to be replayed; %d and %d were counted", h.Origin, replay.entries, replay.octets,
+			h.replay.entries, h.replay.octets)
 	}
 }
 
@@ -196,32 +180,26 @@ func (e entry) verify(last *entry) error {
 		return fmt.Errorf("the serial does not rise from %d", e.From)
 	case e.Whole && len(e.Changes) > 0:
 		return fmt.Errorf("changes in an entry without")
-	case !e.Whole && e.before.after(e.Changes, e.Origin) != e.after:
+	case !e.Whole && e.before.After(e.Changes, e.Origin) != e.after:
 		return fmt.Errorf("its changes do not lead from the content before to the content after")
 	}
 	return nil
 }
 
-// checkOrphans finds records and journal entries of zones that have no head.
+// checkOrphans finds journal entries of zones that have no head.
 func checkOrphans(tx *bolt.Tx, f *findings) error {
-	for _, pair := range [][2][]byte{{bucketLoadedImage, bucketLoaded}, {bucketServedImage, bucketServed}, {bucketJournal, bucketServed}} {
-		var last zones.Name
-		err := tx.Bucket(pair[0]).ForEach(func(k, _ []byte) error {
-			r := &reader{b: k}
-			origin := r.name()
-			if r.err != nil {
-				f.add("%s: key %x: %v", pair[0], k, r.err)
-			} else if origin != last && tx.Bucket(pair[1]).Get([]byte(origin.Wire())) == nil {
-				f.add("%s: holds %s, which %s does not", pair[0], origin, pair[1])
-			}
-			last = origin
-			return nil
-		})
-		if err != nil {
-			return err
+	var last zones.Name
+	return tx.Bucket(bucketJournal).ForEach(func(k, _ []byte) error {
+		r := &reader{b: k}
+		origin := r.name()
+		if r.err != nil {
+			f.add("%s: key %x: %v", bucketJournal, k, r.err)
+		} else if origin != last && tx.Bucket(bucketServed).Get([]byte(origin.Wire())) == nil {
+			f.add("%s: holds %s, which %s does not", bucketJournal, origin, bucketServed)
 		}
-	}
-	return nil
+		last = origin
+		return nil
+	})
 }
 
 func checkVerdicts(tx *bolt.Tx, f *findings) error {

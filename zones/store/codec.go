@@ -134,7 +134,7 @@ func (r *reader) count(size int) int {
 func (r *reader) bytes() []byte  { return r.take(r.uvarint()) }
 func (r *reader) string() string { return string(r.bytes()) }
 
-func (r *reader) hash() (h Hash) {
+func (r *reader) hash() (h zones.Hash) {
 	copy(h[:], r.take(uint64(len(h))))
 	return h
 }

@@ -15,7 +15,8 @@ import (
 // the chain is verified.
 type entry struct {
 	Entry
-	before, after Hash
+	before, after zones.Hash
+	octets        uint64 // of the value that it was read from
 }
 
 func (e entry) encode() []byte {
@@ -39,6 +40,7 @@ func decodeEntry(key, value []byte) (entry, error) {
 	if err != nil {
 		return entry{}, fmt.Errorf("journal entry %x: %w", key, err)
 	}
+	e.octets = uint64(len(value))
 	return e, nil
 }
 
@@ -60,17 +62,34 @@ func splitJournalKey(key []byte) (zones.Name, uint64, error) {
 	return origin, generation, r.end()
 }
 
-// pruneJournal drops the oldest entries of h's zone until the rest is within the bounds; never the newest.
+// pruneJournal drops the oldest entries of h's zone until the rest is within the bounds; never the newest, nor one that is to
+// be replayed: of those there are half as many at most.
 func (s *Bolt) pruneJournal(tx *bolt.Tx, h *servedHead) error {
 	b := tx.Bucket(bucketJournal)
 	prefix := []byte(h.Origin.Wire())
-	for h.entries > 1 && (h.entries > uint64(s.opts.JournalEntries) || h.octets > uint64(s.opts.JournalBytes)) {
+	for h.entries > max(1, h.replay.entries) && (h.entries > uint64(s.opts.JournalEntries) || h.octets > uint64(s.opts.JournalBytes)) {
 		k, v := b.Cursor().Seek(prefix)
 		if !bytes.HasPrefix(k, prefix) || uint64(len(v)) > h.octets {
 			return fmt.Errorf("%w: the journal has fewer entries than were counted", ErrCorrupt)
 		}
 		h.entries, h.octets = h.entries-1, h.octets-uint64(len(v))
 		if err := b.Delete(bytes.Clone(k)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// eachEntry calls f with the journal entries of origin from a generation on, the oldest first.
+func eachEntry(tx *bolt.Tx, origin zones.Name, from uint64, f func(entry) error) error {
+	prefix := []byte(origin.Wire())
+	c := tx.Bucket(bucketJournal).Cursor()
+	for k, v := c.Seek(journalKey(origin, from)); bytes.HasPrefix(k, prefix); k, v = c.Next() {
+		e, err := decodeEntry(k, bytes.Clone(v))
+		if err == nil {
+			err = f(e)
+		}
+		if err != nil {
 			return err
 		}
 	}

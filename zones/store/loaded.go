@@ -5,19 +5,26 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"slices"
 
 	"github.com/mangrove-dns/mangrove/zones"
+	"github.com/mangrove-dns/mangrove/zones/image"
 	bolt "go.etcd.io/bbolt"
 )
 
-// loadedHead is the value of the loaded bucket: where the version came from, and what its image must hold.
+// loadedHead is the value of the loaded bucket: where the version came from, and which image has its records.
 type loadedHead struct {
 	Source
-	hash Hash
+	hash   zones.Hash
+	serial uint32 // the zone's own: an image may be shared with a version of another serial
 }
+
+func (h loadedHead) ref() image.Ref { return image.Ref{Origin: h.Origin, Hash: h.hash} }
 
 func (h loadedHead) encode() []byte {
 	b := begin()
+	b = append(b, h.hash[:]...)
+	b = binary.BigEndian.AppendUint32(b, h.serial)
 	b = binary.AppendUvarint(b, uint64(len(h.Files)))
 	for _, f := range h.Files {
 		b = appendBytes(b, f.Path)
@@ -29,19 +36,21 @@ func (h loadedHead) encode() []byte {
 	}
 	b = appendTime(b, h.Loaded)
 	b = binary.BigEndian.AppendUint32(b, h.Serial)
-	b = appendBytes(b, h.Meta)
-	return seal(append(b, h.hash[:]...))
+	return seal(appendBytes(b, h.Meta))
 }
 
 func decodeLoadedHead(origin zones.Name, value []byte) (loadedHead, error) {
 	r := unseal(value)
-	h := loadedHead{Source: Source{Origin: origin}}
-	for range r.count(1 + 8 + 12 + 16 + 32) {
-		h.Files = append(h.Files, File{Path: r.string(), Size: int64(r.u64()), Modified: r.time(), Inode: r.u64(), Device: r.u64(), SHA256: r.hash()})
+	h := loadedHead{Source: Source{Origin: origin}, hash: r.hash(), serial: r.u32()}
+	if n := r.count(1 + 8 + 12 + 16 + 32); n > 0 {
+		h.Files = make([]File, 0, n)
+		for range n {
+			h.Files = append(h.Files, File{Path: r.string(), Size: int64(r.u64()), Modified: r.time(), Inode: r.u64(), Device: r.u64(), SHA256: r.hash()})
+		}
 	}
-	h.Loaded, h.Serial, h.Meta, h.hash = r.time(), r.u32(), bytes.Clone(r.bytes()), r.hash()
-	if len(h.Meta) == 0 {
-		h.Meta = nil
+	h.Loaded, h.Serial = r.time(), r.u32()
+	if meta := r.bytes(); len(meta) > 0 {
+		h.Meta = bytes.Clone(meta)
 	}
 	if err := r.end(); err != nil {
 		return loadedHead{}, fmt.Errorf("loaded version of %s: %w", origin, err)
@@ -58,26 +67,84 @@ func originOf(key []byte) (zones.Name, error) {
 	return n, nil
 }
 
+// getLoaded returns the head of a zone's last good version; ErrNotFound where there is none.
+func getLoaded(tx *bolt.Tx, origin zones.Name) (loadedHead, error) {
+	v := tx.Bucket(bucketLoaded).Get([]byte(origin.Wire()))
+	if v == nil {
+		return loadedHead{}, ErrNotFound
+	}
+	return decodeLoadedHead(origin, v)
+}
+
+// eachLoaded calls f with the head of every last good version.
+func eachLoaded(tx *bolt.Tx, f func(loadedHead) error) error {
+	return tx.Bucket(bucketLoaded).ForEach(func(k, v []byte) error {
+		origin, err := originOf(k)
+		if err != nil {
+			return err
+		}
+		h, err := decodeLoadedHead(origin, v)
+		if err != nil {
+			return err
+		}
+		return f(h)
+	})
+}
+
+// savedAtOnce is how many zones SaveLoaded notes in one transaction: a verdict that changes what is served waits for no
+// more than one of them.
+const savedAtOnce = 1000
+
 // SaveLoaded implements Store.
 func (s *Bolt) SaveLoaded(ctx context.Context, zs ...Loaded) error {
 	if len(zs) == 0 {
 		return nil
 	}
-	return s.update(ctx, "save loaded "+someZones(len(zs), zs[0].Origin), func(tx *bolt.Tx) error {
-		for _, z := range inOrder(zs, func(z Loaded) string { return z.Origin.Wire() }) {
-			if z.Zone.Origin() != z.Origin {
-				return fmt.Errorf("zone of %s given for %s", z.Zone.Origin(), z.Origin)
-			}
-			if err := saveImage(tx.Bucket(bucketLoadedImage), z.Zone); err != nil {
-				return err
-			}
-			h := loadedHead{z.Source, HashZone(z.Zone)}
-			if err := tx.Bucket(bucketLoaded).Put([]byte(z.Origin.Wire()), h.encode()); err != nil {
-				return err
-			}
+	what := "save loaded " + someZones(len(zs), zs[0].Origin)
+	zs = inOrder(zs, func(z Loaded) string { return z.Origin.Wire() })
+	list := make([]*zones.Zone, len(zs))
+	for i, z := range zs {
+		if list[i] = z.Zone; z.Zone.Origin() != z.Origin {
+			return fmt.Errorf("%s: zone of %s given for %s", what, z.Zone.Origin(), z.Origin)
 		}
-		return nil
-	})
+	}
+	if s.opts.ReadOnly {
+		return fmt.Errorf("%s: %w", what, ErrReadOnly)
+	}
+	release, err := s.images.Put(ctx, list...)
+	if err != nil {
+		return fmt.Errorf("%s (nothing of it is known to be saved): %w", what, err)
+	}
+	defer release()
+	for some := range slices.Chunk(zs, savedAtOnce) {
+		var unused []image.Ref
+		err := s.update(ctx, what, func(tx *bolt.Tx) (err error) {
+			unused, err = noteLoaded(tx, some)
+			return err
+		})
+		if err == nil {
+			err = s.collect(unused)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// noteLoaded writes the heads of zones whose images are there, and returns the images that the heads before referred to.
+func noteLoaded(tx *bolt.Tx, zs []Loaded) (unused []image.Ref, err error) {
+	for _, z := range zs {
+		h := loadedHead{z.Source, z.Zone.ContentHash(), z.Zone.Serial()}
+		// A head that cannot be read is replaced: what it referred to, Maintain finds.
+		if before, err := getLoaded(tx, z.Origin); err == nil && before.hash != h.hash {
+			unused = append(unused, before.ref())
+		}
+		if err := tx.Bucket(bucketLoaded).Put([]byte(z.Origin.Wire()), h.encode()); err != nil {
+			return nil, err
+		}
+	}
+	return unused, nil
 }
 
 // someZones names n zones by the first of them.
@@ -90,96 +157,139 @@ func someZones(n int, first zones.Name) string {
 
 // Loaded implements Store.
 func (s *Bolt) Loaded(ctx context.Context, origin zones.Name) (out Loaded, err error) {
-	err = s.view(ctx, "read loaded zone "+origin.String(), func(tx *bolt.Tx) error {
-		v := tx.Bucket(bucketLoaded).Get([]byte(origin.Wire()))
-		if v == nil {
-			return ErrNotFound
+	what := "read loaded zone " + origin.String()
+	err = s.withLoaded(ctx, what, origin, func(h loadedHead) error {
+		z, err := s.images.Get(h.ref())
+		if err == nil {
+			out, err = h.loaded(z)
 		}
-		h, err := decodeLoadedHead(origin, v)
-		if err != nil {
-			return err
-		}
-		z, err := loadImage(tx.Bucket(bucketLoadedImage), origin)
-		if err != nil {
-			return err
-		}
-		if z == nil {
-			z = zones.NewBuilder(origin).Zone()
-		}
-		if HashZone(z) != h.hash {
-			return fmt.Errorf("%w: its records are not those that were saved", ErrCorrupt)
-		}
-		out = Loaded{h.Source, z}
-		return nil
+		return err
 	})
 	return out, err
 }
 
+// VerifyLoaded implements Store.
+func (s *Bolt) VerifyLoaded(ctx context.Context, origin zones.Name) error {
+	return s.withLoaded(ctx, "verify loaded zone "+origin.String(), origin, func(h loadedHead) error {
+		return s.images.Verify(h.ref())
+	})
+}
+
+// loaded returns the version whose image z is.
+func (h loadedHead) loaded(z *zones.Zone) (Loaded, error) {
+	if z.Serial() != h.serial {
+		var err error
+		if z, err = z.WithSerial(h.serial); err != nil {
+			return Loaded{}, fmt.Errorf("%w: %w", ErrCorrupt, err)
+		}
+	}
+	return Loaded{h.Source, z}, nil
+}
+
+// withLoaded calls f with the head of a zone's last good version, outside of any transaction; once more where that was replaced meanwhile.
+func (s *Bolt) withLoaded(ctx context.Context, what string, origin zones.Name, f func(loadedHead) error) error {
+	for {
+		h, err := s.loadedHead(ctx, what, origin)
+		if err != nil {
+			return err
+		}
+		if err = f(h); err == nil {
+			return nil
+		}
+		if now, again := s.loadedHead(ctx, what, origin); again == nil && now.hash != h.hash {
+			continue
+		}
+		return fmt.Errorf("%s: %w", what, damaged(err))
+	}
+}
+
+func (s *Bolt) loadedHead(ctx context.Context, what string, origin zones.Name) (h loadedHead, err error) {
+	err = s.view(ctx, what, func(tx *bolt.Tx) error {
+		h, err = getLoaded(tx, origin)
+		return err
+	})
+	return h, err
+}
+
 // Sources implements Store.
 func (s *Bolt) Sources(ctx context.Context) (out []Source, err error) {
+	heads, err := s.loadedHeads(ctx)
+	for _, h := range heads {
+		out = append(out, h.Source)
+	}
+	return out, err
+}
+
+func (s *Bolt) loadedHeads(ctx context.Context) (out []loadedHead, err error) {
 	err = s.view(ctx, "read sources of zones", func(tx *bolt.Tx) error {
 		out = nil
-		return tx.Bucket(bucketLoaded).ForEach(func(k, v []byte) error {
-			origin, err := originOf(k)
-			if err != nil {
-				return err
-			}
-			h, err := decodeLoadedHead(origin, v)
-			if err == nil {
-				out = append(out, h.Source)
-			}
-			return err
+		return eachLoaded(tx, func(h loadedHead) error {
+			out = append(out, h)
+			return nil
 		})
 	})
 	return out, err
 }
 
-// Forget implements Store.
-func (s *Bolt) Forget(ctx context.Context, origin zones.Name) error {
-	return s.update(ctx, "forget zone "+origin.String(), func(tx *bolt.Tx) error {
-		key := []byte(origin.Wire())
-		if err := tx.Bucket(bucketLoaded).Delete(key); err != nil {
-			return err
-		}
-		for _, b := range [][]byte{bucketLoadedImage, bucketServedImage, bucketJournal} {
-			if err := dropImage(tx.Bucket(b), origin); err != nil {
-				return err
-			}
-		}
-		h, known, err := getServed(tx, origin)
-		if err != nil || !known {
-			return err
-		}
-		return putServed(tx, servedHead{Head: Head{Origin: origin, Reserved: h.Reserved, Generation: h.Generation}})
-	})
-}
-
 // EachLoaded implements Store.
 func (s *Bolt) EachLoaded(ctx context.Context, f func(Loaded, error) error) error {
-	sources, err := s.Sources(ctx)
+	heads, err := s.loadedHeads(ctx)
 	if err != nil {
 		return err
 	}
-	for _, src := range sources {
-		l, err := s.Loaded(ctx, src.Origin)
-		if err != nil {
-			l = Loaded{Source: src}
+	refs := make([]image.Ref, len(heads))
+	for i, h := range heads {
+		refs[i] = h.ref()
+	}
+	zs, errs := s.images.Map(refs)
+	for i, h := range heads {
+		out, err := Loaded{Source: h.Source}, errs[i]
+		if err == nil {
+			if out, err = h.loaded(zs[i]); err != nil {
+				out = Loaded{Source: h.Source}
+			}
 		}
-		if err := f(l, err); err != nil {
+		if err != nil {
+			err = fmt.Errorf("read loaded zone %s: %w", h.Origin, damaged(err))
+		}
+		if err := f(out, err); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// VerifyLoaded implements Store.
-func (s *Bolt) VerifyLoaded(ctx context.Context, origin zones.Name) error {
-	_, err := s.Loaded(ctx, origin) // it verifies the content hash
-	return err
+// Resident implements Store.
+func (s *Bolt) Resident(z *zones.Zone) (moved *zones.Zone, release func()) {
+	return s.images.Resident(z)
 }
 
-// Resident implements Store: every zone is in memory of its own.
-func (s *Bolt) Resident(z *zones.Zone) (moved *zones.Zone, release func()) { return z, func() {} }
-
-// Maintain implements Store: every write leaves the store as it should be.
-func (s *Bolt) Maintain(ctx context.Context) error { return ctx.Err() }
+// Forget implements Store.
+func (s *Bolt) Forget(ctx context.Context, origin zones.Name) error {
+	var unused []image.Ref
+	err := s.update(ctx, "forget zone "+origin.String(), func(tx *bolt.Tx) error {
+		unused = nil
+		key := []byte(origin.Wire())
+		if h, err := getLoaded(tx, origin); err == nil {
+			unused = append(unused, h.ref())
+		} else if !isMissing(err) {
+			return err
+		}
+		if err := tx.Bucket(bucketLoaded).Delete(key); err != nil {
+			return err
+		}
+		if err := deleteKeys(tx.Bucket(bucketJournal), key, func([]byte) bool { return true }); err != nil {
+			return err
+		}
+		h, known, err := getServed(tx, origin)
+		if err != nil || !known {
+			return err
+		}
+		unused = append(unused, h.ref())
+		return putServed(tx, servedHead{Head: Head{Origin: origin, Reserved: h.Reserved, Generation: h.Generation}})
+	})
+	if err != nil {
+		return err
+	}
+	return s.collect(unused)
+}

@@ -3,22 +3,33 @@ package store
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
 
 	"github.com/mangrove-dns/mangrove/zones"
+	"github.com/mangrove-dns/mangrove/zones/image"
 	bolt "go.etcd.io/bbolt"
 )
 
-// servedHead is the value of the served bucket: where a zone's served versions stand.
+// servedHead is the value of the served bucket: where a zone's served versions stand. The newest one is the image of hash base,
+// and on top of it the changes of all journal entries above generation of.
 type servedHead struct {
 	Head
-	hash    Hash   // of the image
+	hash    zones.Hash // of the newest version's content
+	base    zones.Hash
+	of      uint64 // the generation that base has the content of
 	entries uint64 // in the journal
 	octets  uint64 // of the journal's values
+	replay  cost   // of the entries above of
 }
+
+// cost is what it takes to make a version of its base.
+type cost struct{ entries, octets uint64 }
+
+func (h servedHead) ref() image.Ref { return image.Ref{Origin: h.Origin, Hash: h.base} }
 
 func (h servedHead) encode() []byte {
 	b := begin()
@@ -30,15 +41,22 @@ func (h servedHead) encode() []byte {
 	b = binary.BigEndian.AppendUint32(b, h.FileSerial)
 	b = appendBytes(b, h.FileVersion)
 	b = append(b, h.hash[:]...)
-	b = binary.AppendUvarint(b, h.entries)
-	return seal(binary.AppendUvarint(b, h.octets))
+	b = append(b, h.base[:]...)
+	b = binary.BigEndian.AppendUint64(b, h.of)
+	for _, n := range [...]uint64{h.entries, h.octets, h.replay.entries, h.replay.octets} {
+		b = binary.AppendUvarint(b, n)
+	}
+	return seal(b)
 }
 
 func decodeServedHead(origin zones.Name, value []byte) (servedHead, error) {
 	r := unseal(value)
 	h := servedHead{Head: Head{Origin: origin, Reserved: r.u32(), Generation: r.u64(), Journaled: r.bool(), Serial: r.u32(),
 		Time: r.time(), FileSerial: r.u32(), FileVersion: r.string()}}
-	h.hash, h.entries, h.octets = r.hash(), r.uvarint(), r.uvarint()
+	h.hash, h.base, h.of = r.hash(), r.hash(), r.u64()
+	for _, n := range [...]*uint64{&h.entries, &h.octets, &h.replay.entries, &h.replay.octets} {
+		*n = r.uvarint()
+	}
 	if err := r.end(); err != nil {
 		return servedHead{}, fmt.Errorf("served version of %s: %w", origin, err)
 	}
@@ -70,20 +88,28 @@ func inOrder[T any](things []T, key func(T) string) []T {
 	return out
 }
 
+// eachServed calls f with the head of every zone.
+func eachServed(tx *bolt.Tx, f func(servedHead) error) error {
+	return tx.Bucket(bucketServed).ForEach(func(k, v []byte) error {
+		origin, err := originOf(k)
+		if err != nil {
+			return err
+		}
+		h, err := decodeServedHead(origin, v)
+		if err != nil {
+			return err
+		}
+		return f(h)
+	})
+}
+
 // Heads implements Store.
 func (s *Bolt) Heads(ctx context.Context) (out []Head, err error) {
 	err = s.view(ctx, "read served versions", func(tx *bolt.Tx) error {
 		out = nil
-		return tx.Bucket(bucketServed).ForEach(func(k, v []byte) error {
-			origin, err := originOf(k)
-			if err != nil {
-				return err
-			}
-			h, err := decodeServedHead(origin, v)
-			if err == nil {
-				out = append(out, h.Head)
-			}
-			return err
+		return eachServed(tx, func(h servedHead) error {
+			out = append(out, h.Head)
+			return nil
 		})
 	})
 	return out, err
@@ -123,24 +149,103 @@ func (s *Bolt) Reserve(ctx context.Context, upTo map[zones.Name]uint32) error {
 	})
 }
 
-// AppendServed implements Store.
+// errNeedsImages ends a transaction in which versions turned out to need images that are not there.
+var errNeedsImages = errors.New("images are needed")
+
+// AppendServed implements Store. Images are written before the transaction, so that it does not hold up others; which ones
+// it needs, it may say only once it has begun: then it begins again.
 func (s *Bolt) AppendServed(ctx context.Context, vs []Version) error {
 	if len(vs) == 0 {
 		return nil
 	}
 	what := fmt.Sprintf("journal serial %d of %s", vs[0].To, someZones(len(vs), vs[0].Origin))
-	return s.update(ctx, what, func(tx *bolt.Tx) error {
-		for _, v := range inOrder(vs, func(v Version) string { return v.Origin.Wire() }) {
-			if err := s.appendVersion(tx, v); err != nil {
-				return fmt.Errorf("%s serial %d: %w", v.Origin, v.To, err)
-			}
+	for _, v := range vs {
+		if v.Zone == nil || v.Zone.Origin() != v.Origin {
+			return fmt.Errorf("%s: %s serial %d: the version itself was not given", what, v.Origin, v.To)
 		}
-		return nil
-	})
+	}
+	vs = inOrder(vs, func(v Version) string { return v.Origin.Wire() })
+	a := appender{s: s, pinned: make(map[image.Ref]bool)}
+	defer a.release()
+	for _, v := range vs {
+		a.hashes = append(a.hashes, v.Zone.ContentHash())
+		if v.Whole || v.Prev == 0 {
+			a.missing = append(a.missing, v.Zone)
+		}
+	}
+	for {
+		if err := a.putMissing(ctx); err != nil {
+			return fmt.Errorf("%s (nothing of it is known to be saved): %w", what, err)
+		}
+		err := s.update(ctx, what, func(tx *bolt.Tx) error { return a.append(tx, vs) })
+		if !errors.Is(err, errNeedsImages) {
+			if err == nil {
+				err = s.collect(a.unused)
+			}
+			return err
+		}
+	}
 }
 
-// appendVersion writes one version: journal entry, image, head.
-func (s *Bolt) appendVersion(tx *bolt.Tx, v Version) error {
+// appender is one AppendServed.
+type appender struct {
+	s       *Bolt
+	hashes  []zones.Hash // of the versions
+	missing []*zones.Zone
+	pinned  map[image.Ref]bool
+	free    []func()
+	unused  []image.Ref // no head refers to them any more
+}
+
+// putMissing writes the images that are needed.
+func (a *appender) putMissing(ctx context.Context) error {
+	release, err := a.s.images.Put(ctx, a.missing...)
+	if err != nil {
+		return err
+	}
+	a.free = append(a.free, release)
+	for _, z := range a.missing {
+		a.pinned[image.Ref{Origin: z.Origin(), Hash: z.ContentHash()}] = true
+	}
+	a.missing = nil
+	return nil
+}
+
+// has says whether an image is there, and keeps it there until release.
+func (a *appender) has(ref image.Ref) bool {
+	if a.pinned[ref] {
+		return true
+	}
+	release, ok := a.s.images.Pin(ref)
+	if ok {
+		a.free, a.pinned[ref] = append(a.free, release), true
+	}
+	return ok
+}
+
+func (a *appender) release() {
+	for _, f := range a.free {
+		f()
+	}
+}
+
+// append writes all versions.
+func (a *appender) append(tx *bolt.Tx, vs []Version) error {
+	a.unused = nil
+	for i, v := range vs {
+		if err := a.version(tx, v, a.hashes[i]); err != nil {
+			return fmt.Errorf("%s serial %d: %w", v.Origin, v.To, err)
+		}
+	}
+	if len(a.missing) > 0 {
+		return errNeedsImages
+	}
+	return nil
+}
+
+// version writes one version: journal entry and head. Where it needs an image that is not there, it notes that, and nothing
+// of the transaction will be kept.
+func (a *appender) version(tx *bolt.Tx, v Version, content zones.Hash) error {
 	h, known, err := getServed(tx, v.Origin)
 	if err != nil {
 		return err
@@ -148,25 +253,21 @@ func (s *Bolt) appendVersion(tx *bolt.Tx, v Version) error {
 	if err := follows(h, v); err != nil {
 		return err
 	}
+	if v.Zone.Serial() != v.To {
+		return fmt.Errorf("the version that was given has serial %d", v.Zone.Serial())
+	}
 	e := entry{Entry: Entry{Origin: v.Origin, Generation: v.Generation, From: v.From, To: v.To, Time: v.Time,
-		Reasons: v.Reasons, Whole: v.Whole || v.Prev == 0, Changes: v.Changes}, before: h.hash}
+		Reasons: v.Reasons, Whole: v.Whole || v.Prev == 0, Changes: v.Changes}, before: h.hash, after: content}
 	value := []byte(nil)
 	if !e.Whole {
-		e.after = h.hash.after(v.Changes, v.Origin)
-		value = e.encode()
-	}
-	if e.Whole || len(value) > s.opts.JournalBytes {
-		if v.Zone == nil || v.Zone.Origin() != v.Origin || v.Zone.Serial() != v.To {
-			return fmt.Errorf("the version itself is needed and was not given")
+		if h.hash.After(v.Changes, v.Origin) != content {
+			return fmt.Errorf("%w: its changes do not lead from that one to it", ErrChain)
 		}
-		e.Whole, e.Changes, e.after = true, nil, HashZone(v.Zone)
 		value = e.encode()
-		err = saveImage(tx.Bucket(bucketServedImage), v.Zone)
-	} else {
-		err = patchImage(tx.Bucket(bucketServedImage), v.Origin, v.Changes)
 	}
-	if err != nil {
-		return err
+	if e.Whole || len(value) > a.s.opts.JournalBytes {
+		e.Whole, e.Changes = true, nil
+		value = e.encode()
 	}
 	if err := tx.Bucket(bucketJournal).Put(journalKey(v.Origin, v.Generation), value); err != nil {
 		return err
@@ -175,12 +276,35 @@ func (s *Bolt) appendVersion(tx *bolt.Tx, v Version) error {
 		h.Reserved = v.To
 	}
 	h.Journaled, h.Generation, h.Serial, h.Time = true, v.Generation, v.To, v.Time
-	h.FileSerial, h.FileVersion, h.hash = v.FileSerial, v.FileVersion, e.after
+	h.FileSerial, h.FileVersion, h.hash = v.FileSerial, v.FileVersion, content
 	h.entries, h.octets = h.entries+1, h.octets+uint64(len(value))
-	if err := s.pruneJournal(tx, &h); err != nil {
+	a.rebase(&h, v, e.Whole, uint64(len(value)))
+	if err := a.s.pruneJournal(tx, &h); err != nil {
 		return err
 	}
 	return putServed(tx, h)
+}
+
+// rebase lets h, which has the version v now, be made of the image of v where there is one, or where there must be one: because the changes
+// are not known, or there are too many of them since the base.
+func (a *appender) rebase(h *servedHead, v Version, whole bool, octets uint64) {
+	ref := image.Ref{Origin: v.Origin, Hash: h.hash}
+	h.replay.entries, h.replay.octets = h.replay.entries+1, h.replay.octets+octets
+	if !a.has(ref) {
+		if !whole && !a.s.tooLong(h.replay) {
+			return
+		}
+		a.missing = append(a.missing, v.Zone)
+	}
+	if h.base != h.hash {
+		a.unused = append(a.unused, h.ref())
+	}
+	h.base, h.of, h.replay = h.hash, h.Generation, cost{}
+}
+
+// tooLong says whether so much should not be replayed: half of what the journal keeps, so that it has what is needed.
+func (s *Bolt) tooLong(c cost) bool {
+	return c.entries > uint64(s.opts.JournalEntries)/2 || c.octets > uint64(s.opts.JournalBytes)/2
 }
 
 // follows says what is wrong with v after h.
@@ -201,31 +325,73 @@ func follows(h servedHead, v Version) error {
 
 // Served implements Store.
 func (s *Bolt) Served(ctx context.Context, origin zones.Name) (z *zones.Zone, err error) {
-	err = s.view(ctx, "read served version of "+origin.String(), func(tx *bolt.Tx) error {
-		h, _, err := getServed(tx, origin)
+	for {
+		h, changes, err := s.recipe(ctx, origin)
 		if err != nil {
+			return nil, err
+		}
+		z, err := s.images.Get(h.ref())
+		if err == nil {
+			z, err = h.make(z, changes)
+		}
+		if errors.Is(err, image.ErrNotFound) {
+			// Between the two, its base may have moved, and the image gone.
+			if now, _, err := s.recipe(ctx, origin); err == nil && now.base != h.base {
+				continue
+			}
+		}
+		if err != nil {
+			return nil, fmt.Errorf("read served version of %s: %w", origin, damaged(err))
+		}
+		return z, nil
+	}
+}
+
+// recipe returns what the newest journaled version of a zone is made of.
+func (s *Bolt) recipe(ctx context.Context, origin zones.Name) (h servedHead, changes []zones.Change, err error) {
+	err = s.view(ctx, "read served version of "+origin.String(), func(tx *bolt.Tx) error {
+		changes = nil
+		if h, _, err = getServed(tx, origin); err != nil {
 			return err
 		}
 		if !h.Journaled {
 			return ErrNotFound
 		}
-		if z, err = loadImage(tx.Bucket(bucketServedImage), origin); err != nil {
-			return err
-		}
-		if z == nil || z.Serial() != h.Serial || HashZone(z) != h.hash {
-			z = nil
-			return fmt.Errorf("%w: its records are not those that were journaled", ErrCorrupt)
-		}
-		return nil
+		return eachEntry(tx, origin, h.of+1, func(e entry) error {
+			if e.Whole {
+				return fmt.Errorf("%w: serial %d was kept as a whole, and there is no image of it", ErrCorrupt, e.To)
+			}
+			changes = append(changes, e.Changes...)
+			return nil
+		})
 	})
-	return z, err
+	return h, changes, err
+}
+
+// make makes the version of its base.
+func (h servedHead) make(z *zones.Zone, changes []zones.Change) (*zones.Zone, error) {
+	var err error
+	if len(changes) > 0 {
+		z, err = z.With(changes)
+	}
+	if err == nil && z.Serial() != h.Serial { // base is the same but for the serial
+		z, err = z.WithSerial(h.Serial)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrCorrupt, err)
+	}
+	if z.ContentHash() != h.hash {
+		return nil, fmt.Errorf("%w: its records are not those that were journaled", ErrCorrupt)
+	}
+	return z, nil
 }
 
 // ServedIs implements Store.
 func (s *Bolt) ServedIs(ctx context.Context, z *zones.Zone) (same bool, err error) {
+	hash := z.ContentHash()
 	err = s.view(ctx, "read served version of "+z.Origin().String(), func(tx *bolt.Tx) error {
 		h, _, err := getServed(tx, z.Origin())
-		same = err == nil && h.Journaled && h.hash == HashZone(z)
+		same = err == nil && h.Journaled && h.hash == hash
 		return err
 	})
 	return same, err

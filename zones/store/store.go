@@ -12,7 +12,9 @@ import (
 // Store is the durable state. Its methods are safe for concurrent use; each is one transaction. A cancelled context ends a
 // method before it begins to write, not after. The package comment says what holds for all of them.
 type Store interface {
-	// SaveLoaded keeps these zones as the last good versions of their origins, in place of the versions before.
+	// SaveLoaded keeps these zones as the last good versions of their origins, in place of the versions before: each whole or
+	// not at all; after an error, which ones is not known. The order of records in an RRset is no content: of a version that differs in
+	// nothing else, it is that of the one before.
 	SaveLoaded(ctx context.Context, zs ...Loaded) error
 	// Loaded returns the last good version of a zone; ErrNotFound where there is none.
 	Loaded(ctx context.Context, origin zones.Name) (Loaded, error)
@@ -49,7 +51,7 @@ type Store interface {
 	// serial older (RFC 1982) than the newest journaled one is refused with ErrChain.
 	Reserve(ctx context.Context, upTo map[zones.Name]uint32) error
 	// AppendServed journals versions, each following the newest of its zone (Prev and From; both 0 for the
-	// first; the Old of each change), else all are refused with ErrChain. Reserved rises to To where it is behind. The oldest entries of a zone go
+	// first; Changes must lead to Zone), else all are refused with ErrChain. Reserved rises to To where it is behind. The oldest entries of a zone go
 	// when there are more, or larger ones, than the store keeps.
 	AppendServed(ctx context.Context, vs []Version) error
 	// Served returns the newest journaled version of a zone as a whole; ErrNotFound where there is none.
@@ -97,7 +99,7 @@ type Store interface {
 	// Check verifies everything that the store holds and returns all findings, each complete in one line;
 	// none when all is well. It holds up writers for as long as it takes.
 	Check(ctx context.Context) []string
-	// Backup writes a consistent copy, which OpenBolt or its like can open, while the store is in use.
+	// Backup writes a consistent copy while the store is in use. Bolt writes a tar archive of what its directory holds.
 	Backup(ctx context.Context, w io.Writer) error
 	// Close waits for the method in progress and frees the store. Methods fail afterwards.
 	Close() error
@@ -108,6 +110,8 @@ var (
 	ErrLocked = errors.New("store is in use by another process")
 	// ErrNewer is returned when a newer program wrote the store: this one would not understand all of it.
 	ErrNewer = errors.New("store was written by a newer version of mangrove")
+	// ErrOlder is returned when the store is of the time before the first release.
+	ErrOlder = errors.New("store was written by a version of mangrove before the first release: move it away to start anew, with serials in the zone files above those served last")
 	// ErrNotFound is returned when the store does not hold what was asked for.
 	ErrNotFound = errors.New("not in the store")
 	// ErrCorrupt is returned when something in the store is not what was written: a checksum, a length, an order.
@@ -180,7 +184,7 @@ type Version = struct {
 	// zones.Diff. Whole says that they are not known; they are not looked at then, nor where Prev is 0.
 	Changes []zones.Change
 	Whole   bool
-	// Zone is the version itself, its SOA serial To. It is read where there are no changes, or too many to keep.
+	// Zone is the version itself, its SOA serial To. What Changes make of the version before must be its content.
 	Zone *zones.Zone
 }
 
