@@ -17,6 +17,20 @@ import (
 	"github.com/mangrove-dns/mangrove/zones"
 )
 
+// The loop: receive a batch, answer it, send the answers. What each trick is for, and what it gained when it was measured: CPU
+// a query for small zones over loopback, one core, medians of six interleaved rounds, in which a C program that answers
+// without looking anything up took 2.06 us, gdnsd 2.13 us, this loop 2.17 us, and the loop over net.UDPConn 3.1 us.
+//
+//   - Many datagrams a system call, on a blocking socket that Go's poller does not know: most of that whole difference.
+//   - The raw system call, which the scheduler does not hear of, with MSG_DONTWAIT; only where that says EAGAIN, the
+//     ordinary call, which may block: 0.2 to 0.4 us against the ordinary one alone (2.64 us). A raw call that blocks would hold
+//     up every collection of garbage, so there is none: neither on receiving nor, with the buffers full, on sending.
+//   - A thread of its own: 0.1 us against a goroutine that wanders (2.27 us).
+//   - 32 datagrams a batch: 64 gained nothing (2.22 us), and what they need no longer fits the first cache.
+//   - All questions of a batch looked up together (touch): nothing where the zones fit the cache, and so it is left out there;
+//     0.2 to 0.3 us in a zone of a million names, 0.5 us with 100,000 delegations.
+//   - One guard against panics, one look at the catalog and one addition to each counter for the batch, not for a datagram.
+
 // batchSize is how many datagrams are taken with one system call, at most.
 const batchSize = 32
 
@@ -131,8 +145,7 @@ func (u *batchWorker) wake() {
 }
 
 func (u *batchWorker) run(ctx context.Context) error {
-	stop := context.AfterFunc(ctx, u.wake)
-	defer stop()
+	defer whenDone(ctx, u.wake)()
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	var ended error
