@@ -140,3 +140,18 @@ func (s *Server) Run(ctx context.Context) error {
 	s.rareWork.Wait()
 	return err
 }
+
+// whenDone has f called once ctx is done, unless stop is called before. stop waits for an f that has begun: as long as
+// that holds a socket's descriptor, its port is taken.
+func whenDone(ctx context.Context, f func()) (stop func()) {
+	ended := make(chan struct{})
+	cancel := context.AfterFunc(ctx, func() {
+		defer close(ended)
+		f()
+	})
+	return func() {
+		if !cancel() {
+			<-ended
+		}
+	}
+}

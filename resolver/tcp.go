@@ -72,8 +72,7 @@ func (t *tcpServer) accept(ctx context.Context, l *net.TCPListener) error {
 
 // acceptEach is accept where each connection gets a goroutine.
 func (t *tcpServer) acceptEach(ctx context.Context, l *net.TCPListener) error {
-	stop := context.AfterFunc(ctx, func() { _ = l.SetDeadline(time.Unix(1, 0)) })
-	defer stop()
+	defer whenDone(ctx, func() { _ = l.SetDeadline(time.Unix(1, 0)) })()
 	complained := false
 	for {
 		conn, err := l.AcceptTCP()

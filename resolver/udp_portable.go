@@ -60,8 +60,7 @@ func (u *portableWorker) stats() *counters { return &u.counters }
 func (u *portableWorker) close() { _ = u.conn.Close() } // nothing was written that could be lost
 
 func (u *portableWorker) run(ctx context.Context) error {
-	stop := context.AfterFunc(ctx, func() { _ = u.conn.SetReadDeadline(time.Unix(1, 0)) })
-	defer stop()
+	defer whenDone(ctx, func() { _ = u.conn.SetReadDeadline(time.Unix(1, 0)) })()
 	errs := receiveErrors{socket: u.conn.LocalAddr().String()}
 	for {
 		d, err := u.receive()
