@@ -141,7 +141,7 @@ type Set struct {
 	Wire []byte
 }
 
-func (s set) out() Set {
+func (s *set) out() Set {
 	out := Set{Type: s.typ, Count: int(s.count), TTL: s.ttl(), Wire: s.wire()}
 	if s.sigs != 0 {
 		out.Signatures = s.signatures()
@@ -154,7 +154,8 @@ func outSet(b []byte, heads, i int) Set {
 	h := b[heads+i*setHead:][:setHead]
 	tail := binary.LittleEndian.Uint32(h[4:])
 	if tail>>24 != 0 {
-		return nodeSet(b, heads, i).out()
+		s := nodeSet(b, heads, i)
+		return s.out()
 	}
 	from := heads + nodeSets(b)*setHead
 	if i > 0 {

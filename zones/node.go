@@ -142,7 +142,7 @@ func nodeType(b []byte, typ uint16) (set, bool) {
 }
 
 // wire returns the records as they go out, with room in its capacity for the signatures, which lie there.
-func (s set) wire() []byte {
+func (s *set) wire() []byte {
 	end := len(s.body)
 	if s.flags&setTargets != 0 {
 		end = s.targets()
@@ -151,7 +151,7 @@ func (s set) wire() []byte {
 }
 
 // targets returns where in the body the places of targets start; the set must have setTargets.
-func (s set) targets() int {
+func (s *set) targets() int {
 	at := len(s.body) - 4*int(s.count)
 	if s.flags&setReferral != 0 {
 		at -= s.referral()
@@ -160,13 +160,13 @@ func (s set) targets() int {
 }
 
 // referral returns how many octets the referral takes, its length included; the set must have setReferral.
-func (s set) referral() int { return int(binary.LittleEndian.Uint16(s.body[len(s.body)-2:])) }
+func (s *set) referral() int { return int(binary.LittleEndian.Uint16(s.body[len(s.body)-2:])) }
 
 // ttl returns the TTL of the records.
-func (s set) ttl() uint32 { return binary.BigEndian.Uint32(s.body[6:]) }
+func (s *set) ttl() uint32 { return binary.BigEndian.Uint32(s.body[6:]) }
 
 // target returns the place of record i's target, i < s.count.
-func (s set) target(i int) uint32 {
+func (s *set) target(i int) uint32 {
 	if s.flags&setTargets == 0 {
 		return targetOutside
 	}
@@ -174,7 +174,7 @@ func (s set) target(i int) uint32 {
 }
 
 // rdata returns the RDATA of record i, i < s.count.
-func (s set) rdata(i int) []byte {
+func (s *set) rdata(i int) []byte {
 	d, rest := firstRecord(s.body)
 	for range i {
 		d, rest = firstRecord(rest)

@@ -40,7 +40,7 @@ func loneTTL(rdata []byte) uint32 {
 }
 
 // signatures returns how many signatures the set has.
-func (s set) signatures() uint16 {
+func (s *set) signatures() uint16 {
 	n := uint16(s.sigs & 0xff)
 	if n == 0xff {
 		wire := s.wire()
@@ -50,7 +50,7 @@ func (s set) signatures() uint16 {
 }
 
 // sigLen returns how many octets the signatures take.
-func (s set) sigLen() int { return int(s.sigs >> 8) }
+func (s *set) sigLen() int { return int(s.sigs >> 8) }
 
 // countRecords returns how many records wire has.
 func countRecords(wire []byte) (n uint16) {
@@ -221,7 +221,7 @@ func (s *signatures) size(typ uint16) (count, octets int) {
 func signatureHead(count, octets int) uint32 { return uint32(octets)<<8 | uint32(min(count, 0xff)) }
 
 // size returns how many octets the body of a set takes in a node.
-func (s set) size() int {
+func (s *set) size() int {
 	if s.flags&setSigned != 0 {
 		return sigHead + len(s.body)
 	}

@@ -122,7 +122,7 @@ func (z *Zone) RRset(name Name, typ uint16) (RRset, bool) {
 }
 
 // rrset returns a copy of s.
-func (s set) rrset(name Name) RRset {
+func (s *set) rrset(name Name) RRset {
 	wire := s.wire()
 	out := RRset{Name: name, Type: s.typ, TTL: s.ttl(), Data: make([][]byte, 0, s.count)}
 	out.Data = appendData(out.Data, make([]byte, 0, len(wire)-recordHead*int(s.count)), wire)
