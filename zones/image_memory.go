@@ -109,7 +109,7 @@ func RehashImage(head, arena []byte) (*Zone, error) {
 		return nil, err
 	}
 	v := newVerifier(z)
-	if err := v.run(v.walk, v.references, v.marks, v.chain, v.negative); err != nil {
+	if err := v.run(v.walk, v.references, v.marks, v.chain, v.hashed, v.negative); err != nil {
 		return nil, err
 	}
 	clear(z.base[:int(z.buckets)*bucketSize])

@@ -91,49 +91,103 @@ func checkImage(t *testing.T, z *Zone, r *refZone, extra []Name) {
 	checkZone(t, resident, r, extra)
 }
 
-// TestImageSigned: signatures, and the chain behind the nodes, are in the image.
-func TestImageSigned(t *testing.T) {
-	sig := func(owner, covered string) string {
-		return owner + " 60 IN RRSIG " + covered + " 13 2 60 20300101000000 20200101000000 1 example.com. AAAA"
-	}
-	b, r := NewBuilder(MustParseName("example.com.")), newRef(MustParseName("example.com."))
-	for _, l := range []string{
-		"example.com. 300 IN SOA ns1.example.com. host.example.com. 7 2 3 4 60", "example.com. 300 IN NS ns1.example.com.",
-		"example.com. 60 IN NSEC a.example.com. NS SOA RRSIG NSEC", "a.example.com. 60 IN A 192.0.2.1", "a.example.com. 60 IN NSEC b.example.com. A RRSIG NSEC",
-		"b.example.com. 60 IN TXT x", "b.example.com. 60 IN NSEC example.com. TXT RRSIG NSEC", "b.example.com. 60 IN NSEC example.com. TXT RRSIG",
-	} {
-		c := change(t, l).New
-		for _, line := range []RRset{c, change(t, sig(c.Name.String(), TypeString(c.Type))).New} {
-			for _, d := range line.Data {
-				_, _, err := b.Add(line.Name, line.Type, 60, d)
-				if err != nil {
-					t.Fatal(err)
-				}
-				r.add(line.Name, line.Type, 60, d)
-			}
+// signedZone is a zone with signatures, also such as cover nothing, and with a chain of NSEC or NSEC3 records.
+func signedZone(t *testing.T, denial Denial) (*Zone, *refZone) {
+	t.Helper()
+	origin := MustParseName("example.com.")
+	b, r := NewBuilder(origin), newRef(origin)
+	add := func(name Name, typ uint16, d []byte) {
+		if _, _, err := b.Add(name, typ, 60, d); err != nil {
+			t.Fatal(err)
 		}
+		r.add(name, typ, 60, d)
 	}
-	z := b.Zone()
-	if z.Denial() != NSEC {
-		t.Fatalf("denial is %d", z.Denial())
+	sign := func(name Name, typ uint16, n int) {
+		d := append(binary.BigEndian.AppendUint16(nil, typ), make([]byte, 16)...)
+		binary.BigEndian.PutUint32(d[4:], 60) // the original TTL
+		add(name, dns.TypeRRSIG, append(append(d, 0), byte(n), byte(n>>8)))
 	}
-	head, arena := imageOf(z)
-	for name, open := range map[string]func(head, arena []byte) (*Zone, error){"opened": OpenImage, "rehashed": RehashImage} {
-		got, err := open(head, arena)
+	names := []Name{origin}
+	for i, l := range []string{
+		"example.com. 60 IN SOA ns1.example.com. host.example.com. 7 2 3 4 30", "example.com. 60 IN NS ns1.example.com.",
+		"ns1.example.com. 60 IN A 192.0.2.1", "*.w.example.com. 60 IN A 192.0.2.1", "a.example.com. 60 IN CNAME ns1.example.com.",
+		"sub.example.com. 60 IN NS ns.sub.example.com.", "sub.example.com. 60 IN DS 1 13 2 00", "ns.sub.example.com. 60 IN A 192.0.2.4",
+		"b.c.d.example.com. 60 IN TXT x", "h1.example.com. 60 IN A 192.0.2.1", "h2.example.com. 60 IN A 192.0.2.1", "h3.example.com. 60 IN A 192.0.2.1",
+	} {
+		c := change(t, l)
+		add(c.Name, c.Type, c.New.Data[0])
+		if c.Type != dns.TypeA || i%2 == 0 {
+			sign(c.Name, c.Type, i)
+		}
+		names = append(names, c.Name)
+	}
+	sign(MustParseName("h2.example.com."), dns.TypeMX, 99) // lone
+	for range 300 {
+		sign(MustParseName("h3.example.com."), dns.TypeA, len(b.log[len(b.log)-1]))
+	}
+	params := hashParams{iterations: 2, salt: []byte{1, 2, 3, 4, 5}}
+	if denial == NSEC3 {
+		add(origin, dns.TypeNSEC3PARAM, append([]byte{1, 0, 0, 2, 5}, params.salt...))
+		sign(origin, dns.TypeNSEC3PARAM, 0)
+	}
+	for i, n := range names {
+		if denial == NSEC {
+			add(n, dns.TypeNSEC, append([]byte(origin.Wire()), 0, 1, byte(i)))
+			sign(n, dns.TypeNSEC, i)
+			continue
+		}
+		h := params.hash([]byte(n.relative(origin)), origin.wire)
+		owner, err := origin.Child(string(h[1:]))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := got.Verify(refHash(r)); err != nil {
-			t.Errorf("%s: %v", name, err)
+		add(owner, dns.TypeNSEC3, slices.Concat([]byte{1, 1, 0, 2, 5}, params.salt, []byte{20}, make([]byte, 20), []byte{0, 1, byte(i)}))
+		sign(owner, dns.TypeNSEC3, i)
+	}
+	z := b.Zone()
+	if z.Denial() != denial {
+		t.Fatalf("denial is %d, want %d", z.Denial(), denial)
+	}
+	return z, r
+}
+
+// TestImageSigned: signatures, and the chain behind the nodes, are in the image.
+func TestImageSigned(t *testing.T) {
+	for _, denial := range []Denial{NSEC, NSEC3} {
+		z, _ := signedZone(t, denial)
+		want := (&summer{}).hash().After(Diff(nil, z), z.Origin())
+		if got := z.ContentHash(); got != want {
+			t.Errorf("content hash: got %x, want %x", got, want)
 		}
-		for _, got := range []*Zone{got, got.Resident()} {
-			neg, _ := got.NegativeSOA()
-			want, _ := z.NegativeSOA()
-			var k Key
-			k.Set(MustParseName("aa.example.com."))
-			if d := Diff(z, got); d != nil || got.Denial() != NSEC || neg.Signatures != want.Signatures || !bytes.Equal(neg.Signed(), want.Signed()) ||
-				got.Name(got.Covering(&k, 3, false)) != MustParseName("a.example.com.") {
-				t.Errorf("%s: %v, denial %d, %d signatures of the SOA", name, d, got.Denial(), neg.Signatures)
+		head, arena := imageOf(z)
+		for name, open := range map[string]func(head, arena []byte) (*Zone, error){"opened": OpenImage, "rehashed": RehashImage} {
+			got, err := open(head, arena)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := got.Verify(want); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+			for _, got := range []*Zone{got, got.Resident()} {
+				neg, _ := got.NegativeSOA()
+				wantNeg, _ := z.NegativeSOA()
+				if d := Diff(z, got); d != nil || got.Denial() != denial || neg.Signatures != 1 || !bytes.Equal(neg.Signed(), wantNeg.Signed()) {
+					t.Errorf("%s: %v, denial %d, %d signatures of the SOA", name, d, got.Denial(), neg.Signatures)
+				}
+				for _, n := range []string{"aa.example.com.", "x.w.example.com.", "h1.example.com.", "sub.example.com."} {
+					var k Key
+					k.Set(MustParseName(n))
+					if denial == NSEC && got.Covering(&k, k.Labels(), false) != z.Covering(&k, k.Labels(), false) {
+						t.Errorf("%s: %s is covered elsewhere", name, n)
+					}
+					if denial == NSEC3 {
+						a, aMatches := got.Hashed(&k, k.Labels(), true, NoNode)
+						b, bMatches := z.Hashed(&k, k.Labels(), true, NoNode)
+						if a != b || aMatches != bMatches {
+							t.Errorf("%s: %s is hashed elsewhere", name, n)
+						}
+					}
+				}
 			}
 		}
 	}
@@ -359,8 +413,12 @@ func damaged(t *testing.T, seed uint64, edits []byte) (refused bool) {
 	m := newMaker(seed)
 	b, r := m.zone(int(seed % 90))
 	z := b.Zone()
-	if seed%7 == 0 {
+	switch seed % 7 {
+	case 0:
 		z = testZone(t)
+	case 1, 2:
+		z, r = signedZone(t, Denial(seed%7))
+		m.origin = z.Origin()
 	}
 	want := z.ContentHash()
 	head, arena := imageOf(z)
@@ -388,7 +446,7 @@ func damaged(t *testing.T, seed uint64, edits []byte) (refused bool) {
 		t.Fatal(err)
 	}
 	v := newVerifier(got)
-	if err := v.run(v.walk, v.references, v.index, v.marks, v.chain, v.negative); err != nil {
+	if err := v.run(v.walk, v.references, v.index, v.marks, v.chain, v.hashed, v.negative); err != nil {
 		if got.Verify(want) == nil {
 			t.Fatal("a damaged zone was verified")
 		}
@@ -434,6 +492,14 @@ func readAll(z *Zone, names []Name) {
 				for j := range s.Count + 1 {
 					_ = z.Target(n, s.Type, j)
 				}
+			}
+			switch z.Denial() {
+			case NSEC:
+				z.Covering(&k, k.Labels(), true)
+			case NSEC3:
+				z.Hashed(&k, k.Labels(), true, n)
+				z.Hashed(&k, k.Labels(), false, NoNode)
+				z.OnlyHash(n)
 			}
 			if _, r, ok := z.Delegation(n); ok {
 				r.Put(msg, 512, 12)
