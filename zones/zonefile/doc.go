@@ -36,6 +36,13 @@
 // servers may not know by name, and data that does not come back from its presentation form as it was,
 // are written in the form of RFC 3597.
 //
+// # Formatting
+//
+// Format lays out a file that people edit: outline.go takes it apart into pieces (directives, records, comments), with
+// the scanner's tokens as they are written; layout.go puts them together in columns; sort.go orders records where that is
+// asked for. None of them knows what data mean. So that nothing can change by it, the text that comes out is read again and held to
+// what was read before, record by record. FuzzFormat looks for texts that are not their own form, or lose a comment.
+//
 // # Watching
 //
 // Watcher reports which files changed. It never reads or interprets them. Its promises are:

@@ -55,7 +55,8 @@ type scanner struct {
 	bad   bool // it has a flaw of severity error and cannot be read
 	flaws []flaw
 
-	depth     int // open parentheses
+	remarks   *[]remark // where comments are kept; nil: nowhere
+	depth     int       // open parentheses
 	open      token
 	crowded   bool // it has more tokens than are kept
 	openQuote bool // the record has an unclosed quote, which may have swallowed its ")"
@@ -242,6 +243,9 @@ func (s *scanner) comment() {
 		end = len(s.data) - s.off
 	}
 	text := s.data[s.off : s.off+end]
+	if s.remarks != nil {
+		*s.remarks = append(*s.remarks, remark{line: s.line, text: string(bytes.TrimRight(text, " \t\r"))})
+	}
 	if i := bytes.IndexByte(text, '\r'); i >= 0 && i != len(text)-1 {
 		s.flaw(s.line, s.col()+i, "carriage return without a line feed behind it")
 	}
