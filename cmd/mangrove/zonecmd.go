@@ -14,10 +14,10 @@ import (
 func (c *cli) zoneCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "zone",
-		Short: "Work on one zone",
+		Short: "Work on one zone: its file, and what was served of it",
 		RunE:  needsCommand,
 	}
-	cmd.AddCommand(&cobra.Command{
+	cmd.AddCommand(c.zoneFmtCommand(), &cobra.Command{
 		Use:   "forget ZONE",
 		Short: "Stop serving a zone whose file is gone",
 		Long: `A zone whose file vanishes is served on, because a missing file is a mistake more often than a wish. Forget ends that. What its
