@@ -37,11 +37,8 @@ func benchDir(b *testing.B) *Dir {
 
 func benchPut(b *testing.B, d *Dir, zs ...*zones.Zone) []Ref {
 	b.Helper()
-	refs := make([]Ref, len(zs))
-	for i, z := range zs {
-		refs[i] = refOf(z)
-	}
-	if _, err := d.Put(b.Context(), zs...); err != nil {
+	refs, _, err := d.Put(b.Context(), zs...)
+	if err != nil {
 		b.Fatal(err)
 	}
 	return refs

@@ -2,13 +2,13 @@ package image
 
 import (
 	"context"
-	"crypto/sha256"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -25,16 +25,20 @@ type Ref struct {
 	Hash   zones.Hash // zones.Zone.ContentHash: the serial does not count
 }
 
-// key is a Ref, shorter: a start may have 100,000 of them.
-type key [16]byte
+// key is a Ref, shorter: a start may have 100,000 of them. The content hash has the names of records in it, so the origin
+// makes a difference between zones without any.
+type key struct{ origin, high, low uint64 }
+
+// keySeed is that of the hashes in keys. They mean something within this process only.
+var keySeed = maphash.MakeSeed()
 
 func keyOf(origin []byte, hash zones.Hash) key {
-	var buf [255 + len(hash)]byte
-	sum := sha256.Sum256(append(append(buf[:0], origin...), hash[:]...))
-	return key(sum[:16])
+	return key{maphash.Bytes(keySeed, origin), binary.BigEndian.Uint64(hash[0:]), binary.BigEndian.Uint64(hash[8:])}
 }
 
-func (r Ref) key() key { return keyOf([]byte(r.Origin.Wire()), r.Hash) }
+func (r Ref) key() key {
+	return key{maphash.String(keySeed, r.Origin.Wire()), binary.BigEndian.Uint64(r.Hash[0:]), binary.BigEndian.Uint64(r.Hash[8:])}
+}
 
 // Options says how to open a directory.
 type Options struct {
@@ -135,6 +139,9 @@ func (d *Dir) take(number uint32) error {
 func (d *Dir) addLocked(number uint32, c contents, again bool) {
 	f := &file{number: number, count: c.count, size: c.size, contents: c.at}
 	d.files[number] = f
+	if len(d.index) == 0 && !again {
+		d.index = make(map[key]place, c.count)
+	}
 	for i := range c.count {
 		head := c.head(i)
 		f.foreign = f.foreign || !zones.ImageFits(head)
@@ -199,50 +206,122 @@ func (d *Dir) Has(ref Ref) bool {
 	return ok
 }
 
-// Put keeps images of zones, and returns once they are on the disk. Those that are there already cost their hash. Until release is called, Drop and
-// Keep leave them alone, so that the caller has time to note that it refers to them.
-func (d *Dir) Put(ctx context.Context, zs ...*zones.Zone) (release func(), err error) {
-	keys := make([]key, len(zs))
+// Put keeps images of zones, and returns once they are on the disk. Those that are there already cost their hash. Until
+// release is called, Drop and Keep leave them alone, so that the caller has time to note that it refers to them.
+func (d *Dir) Put(ctx context.Context, zs ...*zones.Zone) (refs []Ref, release func(), err error) {
+	p := putting{d: d, refs: make([]Ref, len(zs)), seen: make(map[key]bool, len(zs))}
+	defer func() {
+		if err != nil {
+			p.release()
+			err = fmt.Errorf("write images: %w", err)
+		}
+	}()
+	if d.opts.ReadOnly {
+		return nil, nil, errors.New("open for reading only")
+	}
 	for i, z := range zs {
 		if i%256 == 0 && ctx.Err() != nil {
-			return nil, ctx.Err()
+			return nil, nil, ctx.Err()
 		}
-		keys[i] = Ref{z.Origin(), z.ContentHash()}.key()
+		if err := p.add(i, z); err != nil {
+			return nil, nil, err
+		}
 	}
-	release = d.pin(keys)
-	if err := d.put(ctx, zs, keys); err != nil {
-		release()
-		return nil, fmt.Errorf("write images: %w", err)
+	if err := p.writeSmall(ctx); err != nil {
+		return nil, nil, err
 	}
-	return release, nil
+	return p.refs, p.release, nil
 }
 
-// pin keeps images from being dropped.
-func (d *Dir) pin(keys []key) (release func()) {
+// putting is one Put.
+type putting struct {
+	d     *Dir
+	refs  []Ref
+	keys  []key // pinned
+	seen  map[key]bool
+	small []newImage
+}
+
+// newImage is an image to be written.
+type newImage struct{ head, arena []byte }
+
+func (p *putting) release() {
+	p.d.unpin(p.keys)
+	p.keys = nil
+}
+
+// add takes zone i: a large one is written, if it is not there, a small one with the others.
+func (p *putting) add(i int, z *zones.Zone) error {
+	var im newImage
+	large := len(z.Arena()) >= largeArena
+	p.refs[i].Origin = z.Origin()
+	if large { // its hash is known, or kept from now on
+		p.refs[i].Hash = z.ContentHash()
+	} else {
+		im.head, im.arena = z.Image()
+		_, p.refs[i].Hash, _ = zones.ImageOf(im.head)
+	}
+	k := p.refs[i].key()
+	if p.seen[k] {
+		return nil
+	}
+	p.seen[k] = true
+	p.keys = append(p.keys, k)
+	switch there := p.d.pinHas(k); {
+	case there:
+	case large:
+		return p.d.create(false, func(w *writer) error { return w.add(z.Image()) })
+	default:
+		p.small = append(p.small, im)
+	}
+	return nil
+}
+
+// writeSmall writes the small ones together.
+func (p *putting) writeSmall(ctx context.Context) error {
+	if len(p.small) == 0 {
+		return nil
+	}
+	return p.d.create(false, func(w *writer) error {
+		for i, im := range p.small {
+			if i%256 == 0 && ctx.Err() != nil {
+				return ctx.Err()
+			}
+			if err := w.add(im.head, im.arena); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// pinHas keeps an image from being dropped, and says whether it is there.
+func (d *Dir) pinHas(k key) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.pins[k]++
+	_, there := d.index[k]
+	return there
+}
+
+func (d *Dir) unpin(keys []key) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, k := range keys {
-		d.pins[k]++
-	}
-	return sync.OnceFunc(func() {
-		d.mu.Lock()
-		defer d.mu.Unlock()
-		for _, k := range keys {
-			if d.pins[k]--; d.pins[k] == 0 {
-				delete(d.pins, k)
-			}
+		if d.pins[k]--; d.pins[k] == 0 {
+			delete(d.pins, k)
 		}
-	})
+	}
 }
 
 // Pin keeps an image from being dropped until release is called; false where it is not there.
 func (d *Dir) Pin(ref Ref) (release func(), ok bool) {
-	release = d.PinAll([]Ref{ref})
-	if !d.Has(ref) {
-		release()
+	keys := []key{ref.key()}
+	if !d.pinHas(keys[0]) {
+		d.unpin(keys)
 		return nil, false
 	}
-	return release, true
+	return func() { d.unpin(keys) }, true
 }
 
 // PinAll keeps images from being dropped until release is called, whether they are there or not.
@@ -250,8 +329,9 @@ func (d *Dir) PinAll(refs []Ref) (release func()) {
 	keys := make([]key, len(refs))
 	for i, r := range refs {
 		keys[i] = r.key()
+		d.pinHas(keys[i])
 	}
-	return d.pin(keys)
+	return func() { d.unpin(keys) }
 }
 
 // distrust forgets an image that turned out to be damaged: Put then writes it again.
@@ -262,49 +342,6 @@ func (d *Dir) distrust(k key, why error) {
 		d.leaveLocked(k)
 		d.damaged = append(d.damaged, fmt.Sprintf("images: %s: %v", fileName(p.file), why))
 	}
-}
-
-// put writes those of zs that are missing: large ones a file each, the others one together.
-func (d *Dir) put(ctx context.Context, zs []*zones.Zone, keys []key) error {
-	if d.opts.ReadOnly {
-		return errors.New("open for reading only")
-	}
-	var small []*zones.Zone
-	seen := make(map[key]bool)
-	for i, z := range zs {
-		d.mu.Lock()
-		_, there := d.index[keys[i]]
-		d.mu.Unlock()
-		if there || seen[keys[i]] {
-			continue
-		}
-		seen[keys[i]] = true
-		if len(z.Arena()) < largeArena {
-			small = append(small, z)
-		} else if err := d.write(ctx, z); err != nil {
-			return err
-		}
-	}
-	if len(small) == 0 {
-		return nil
-	}
-	slices.SortStableFunc(small, func(a, b *zones.Zone) int { return strings.Compare(a.Origin().Wire(), b.Origin().Wire()) })
-	return d.write(ctx, small...)
-}
-
-// write writes zones into a file.
-func (d *Dir) write(ctx context.Context, zs ...*zones.Zone) error {
-	return d.create(false, func(w *writer) error {
-		for i, z := range zs {
-			if i%256 == 0 && ctx.Err() != nil {
-				return ctx.Err()
-			}
-			if err := w.add(z.Image()); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
 }
 
 // create makes a file and takes its images up: with again, those that are there, in place of where they were.

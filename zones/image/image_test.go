@@ -96,9 +96,14 @@ func openDir(t *testing.T, path string) *Dir {
 
 func put(t *testing.T, d *Dir, zs ...*zones.Zone) {
 	t.Helper()
-	release, err := d.Put(t.Context(), zs...)
+	refs, release, err := d.Put(t.Context(), zs...)
 	if err != nil {
 		t.Fatal(err)
+	}
+	for i, z := range zs {
+		if refs[i] != refOf(z) {
+			t.Errorf("%s: got %v", z.Origin(), refs[i])
+		}
 	}
 	release()
 }
@@ -166,7 +171,7 @@ func TestPut(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantZones(t, r, zs...)
-	if _, err := r.Put(t.Context(), zone("new.example.", 1, 1, 1)); err == nil {
+	if _, _, err := r.Put(t.Context(), zone("new.example.", 1, 1, 1)); err == nil {
 		t.Error("written although open for reading only")
 	}
 	_, err = d.Get(Ref{zs[0].Origin(), zones.Hash{}})
@@ -178,7 +183,7 @@ func TestPut(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := d.Put(ctx, zone("new.example.", 1, 1, 1)); !errors.Is(err, context.Canceled) {
+	if _, _, err := d.Put(ctx, zone("new.example.", 1, 1, 1)); !errors.Is(err, context.Canceled) {
 		t.Errorf("error is %v", err)
 	}
 }
@@ -212,7 +217,7 @@ func TestDrop(t *testing.T) {
 	if err := letGo(); err != nil || files() != 1 {
 		t.Errorf("%v, %d files", err, files())
 	}
-	release, err := d.Put(t.Context(), a)
+	_, release, err := d.Put(t.Context(), a)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -221,7 +226,6 @@ func TestDrop(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantZones(t, d, a, b)
-	release()
 	release()
 	if err := d.Keep([]Ref{refOf(b)}); err != nil {
 		t.Fatal(err)
@@ -276,7 +280,7 @@ func TestMaintainBeside(t *testing.T) {
 	go func() {
 		for i := range 100 {
 			z := zone("goes.example.", 1, i, 4)
-			release, err := d.Put(context.Background(), z)
+			_, release, err := d.Put(context.Background(), z)
 			if err == nil {
 				release()
 				err = d.Drop(refOf(z))
@@ -425,7 +429,7 @@ func TestDamaged(t *testing.T) {
 func fill(dir string) error {
 	d, err := Open(dir, Options{NoSync: true})
 	if err == nil {
-		_, err = d.Put(context.Background(), someZones()...)
+		_, _, err = d.Put(context.Background(), someZones()...)
 	}
 	return err
 }
@@ -491,7 +495,7 @@ func FuzzFile(f *testing.F) {
 		f.Fatal(err)
 	}
 	z := zone("example.", 1, 1, 2)
-	if _, err := d.Put(context.Background(), z); err != nil {
+	if _, _, err := d.Put(context.Background(), z); err != nil {
 		f.Fatal(err)
 	}
 	b, err := os.ReadFile(filepath.Join(dir, fileName(1)))

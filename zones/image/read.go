@@ -140,13 +140,20 @@ func (d *Dir) Map(refs []Ref) ([]*zones.Zone, []error) {
 		ref    int
 	}
 	wants := make(map[uint32][]want)
+	d.mu.Lock()
 	for i, r := range refs {
-		if p, ok := d.locate(r.key()); ok {
-			wants[p.file] = append(wants[p.file], want{p.record, i})
-		} else {
+		p, ok := d.index[r.key()]
+		if !ok {
 			errs[i] = fmt.Errorf("%s: %w", r.Origin, ErrNotFound)
+			continue
 		}
+		list, ok := wants[p.file]
+		if !ok {
+			list = make([]want, 0, min(d.files[p.file].live, len(refs)-i))
+		}
+		wants[p.file] = append(list, want{p.record, i})
 	}
+	d.mu.Unlock()
 	for number, list := range wants {
 		slices.SortFunc(list, func(a, b want) int { return int(a.record) - int(b.record) })
 		err := d.mapFile(number, func(b []byte, c contents) error {

@@ -150,7 +150,7 @@ func (s *Bolt) shorten(ctx context.Context, origin zones.Name) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", what, damaged(err))
 	}
-	release, err := s.images.Put(ctx, z)
+	_, release, err := s.images.Put(ctx, z)
 	if err != nil {
 		return fmt.Errorf("%s: %w", what, err)
 	}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
-	"slices"
 
 	"github.com/mangrove-dns/mangrove/zones"
 	"github.com/mangrove-dns/mangrove/zones/image"
@@ -111,15 +110,16 @@ func (s *Bolt) SaveLoaded(ctx context.Context, zs ...Loaded) error {
 	if s.opts.ReadOnly {
 		return fmt.Errorf("%s: %w", what, ErrReadOnly)
 	}
-	release, err := s.images.Put(ctx, list...)
+	refs, release, err := s.images.Put(ctx, list...)
 	if err != nil {
 		return fmt.Errorf("%s (nothing of it is known to be saved): %w", what, err)
 	}
 	defer release()
-	for some := range slices.Chunk(zs, savedAtOnce) {
+	for from := 0; from < len(zs); from += savedAtOnce {
+		to := min(from+savedAtOnce, len(zs))
 		var unused []image.Ref
 		err := s.update(ctx, what, func(tx *bolt.Tx) (err error) {
-			unused, err = noteLoaded(tx, some)
+			unused, err = noteLoaded(tx, zs[from:to], refs[from:to])
 			return err
 		})
 		if err == nil {
@@ -133,9 +133,9 @@ func (s *Bolt) SaveLoaded(ctx context.Context, zs ...Loaded) error {
 }
 
 // noteLoaded writes the heads of zones whose images are there, and returns the images that the heads before referred to.
-func noteLoaded(tx *bolt.Tx, zs []Loaded) (unused []image.Ref, err error) {
-	for _, z := range zs {
-		h := loadedHead{z.Source, z.Zone.ContentHash(), z.Zone.Serial()}
+func noteLoaded(tx *bolt.Tx, zs []Loaded, refs []image.Ref) (unused []image.Ref, err error) {
+	for i, z := range zs {
+		h := loadedHead{z.Source, refs[i].Hash, z.Zone.Serial()}
 		// A head that cannot be read is replaced: what it referred to, Maintain finds.
 		if before, err := getLoaded(tx, z.Origin); err == nil && before.hash != h.hash {
 			unused = append(unused, before.ref())

@@ -165,19 +165,20 @@ func (s *Bolt) AppendServed(ctx context.Context, vs []Version) error {
 		}
 	}
 	vs = inOrder(vs, func(v Version) string { return v.Origin.Wire() })
-	a := appender{s: s, pinned: make(map[image.Ref]bool)}
+	a := appender{s: s, vs: vs, hashes: make([]zones.Hash, len(vs)), pinned: make(map[image.Ref]bool)}
 	defer a.release()
-	for _, v := range vs {
-		a.hashes = append(a.hashes, v.Zone.ContentHash())
+	for i, v := range vs {
 		if v.Whole || v.Prev == 0 {
-			a.missing = append(a.missing, v.Zone)
+			a.missing = append(a.missing, i)
+		} else {
+			a.hashes[i] = v.Zone.ContentHash()
 		}
 	}
 	for {
 		if err := a.putMissing(ctx); err != nil {
 			return fmt.Errorf("%s (nothing of it is known to be saved): %w", what, err)
 		}
-		err := s.update(ctx, what, func(tx *bolt.Tx) error { return a.append(tx, vs) })
+		err := s.update(ctx, what, func(tx *bolt.Tx) error { return a.append(tx) })
 		if !errors.Is(err, errNeedsImages) {
 			if err == nil {
 				err = s.collect(a.unused)
@@ -190,8 +191,9 @@ func (s *Bolt) AppendServed(ctx context.Context, vs []Version) error {
 // appender is one AppendServed.
 type appender struct {
 	s       *Bolt
-	hashes  []zones.Hash // of the versions
-	missing []*zones.Zone
+	vs      []Version
+	hashes  []zones.Hash // of their content
+	missing []int        // those that need images
 	pinned  map[image.Ref]bool
 	free    []func()
 	unused  []image.Ref // no head refers to them any more
@@ -199,13 +201,20 @@ type appender struct {
 
 // putMissing writes the images that are needed.
 func (a *appender) putMissing(ctx context.Context) error {
-	release, err := a.s.images.Put(ctx, a.missing...)
+	if len(a.missing) == 0 {
+		return nil
+	}
+	zs := make([]*zones.Zone, len(a.missing))
+	for i, n := range a.missing {
+		zs[i] = a.vs[n].Zone
+	}
+	refs, release, err := a.s.images.Put(ctx, zs...)
 	if err != nil {
 		return err
 	}
 	a.free = append(a.free, release)
-	for _, z := range a.missing {
-		a.pinned[image.Ref{Origin: z.Origin(), Hash: z.ContentHash()}] = true
+	for i, n := range a.missing {
+		a.hashes[n], a.pinned[refs[i]] = refs[i].Hash, true
 	}
 	a.missing = nil
 	return nil
@@ -230,10 +239,10 @@ func (a *appender) release() {
 }
 
 // append writes all versions.
-func (a *appender) append(tx *bolt.Tx, vs []Version) error {
-	a.unused = nil
-	for i, v := range vs {
-		if err := a.version(tx, v, a.hashes[i]); err != nil {
+func (a *appender) append(tx *bolt.Tx) error {
+	a.missing, a.unused = nil, nil
+	for i, v := range a.vs {
+		if err := a.version(tx, i); err != nil {
 			return fmt.Errorf("%s serial %d: %w", v.Origin, v.To, err)
 		}
 	}
@@ -245,7 +254,8 @@ func (a *appender) append(tx *bolt.Tx, vs []Version) error {
 
 // version writes one version: journal entry and head. Where it needs an image that is not there, it notes that, and nothing
 // of the transaction will be kept.
-func (a *appender) version(tx *bolt.Tx, v Version, content zones.Hash) error {
+func (a *appender) version(tx *bolt.Tx, i int) error {
+	v, content := a.vs[i], a.hashes[i]
 	h, known, err := getServed(tx, v.Origin)
 	if err != nil {
 		return err
@@ -278,25 +288,25 @@ func (a *appender) version(tx *bolt.Tx, v Version, content zones.Hash) error {
 	h.Journaled, h.Generation, h.Serial, h.Time = true, v.Generation, v.To, v.Time
 	h.FileSerial, h.FileVersion, h.hash = v.FileSerial, v.FileVersion, content
 	h.entries, h.octets = h.entries+1, h.octets+uint64(len(value))
-	a.rebase(&h, v, e.Whole, uint64(len(value)))
+	a.rebase(&h, i, e.Whole, uint64(len(value)))
 	if err := a.s.pruneJournal(tx, &h); err != nil {
 		return err
 	}
 	return putServed(tx, h)
 }
 
-// rebase lets h, which has the version v now, be made of the image of v where there is one, or where there must be one: because the changes
-// are not known, or there are too many of them since the base.
-func (a *appender) rebase(h *servedHead, v Version, whole bool, octets uint64) {
-	ref := image.Ref{Origin: v.Origin, Hash: h.hash}
+// rebase lets h, whose newest version is number i now, be made of that one's image where there is one, or where there must be
+// one: because the changes are not known, or there are too many of them since the base.
+func (a *appender) rebase(h *servedHead, i int, whole bool, octets uint64) {
+	ref := image.Ref{Origin: h.Origin, Hash: h.hash}
 	h.replay.entries, h.replay.octets = h.replay.entries+1, h.replay.octets+octets
 	if !a.has(ref) {
 		if !whole && !a.s.tooLong(h.replay) {
 			return
 		}
-		a.missing = append(a.missing, v.Zone)
+		a.missing = append(a.missing, i)
 	}
-	if h.base != h.hash {
+	if h.of > 0 && h.base != h.hash {
 		a.unused = append(a.unused, h.ref())
 	}
 	h.base, h.of, h.replay = h.hash, h.Generation, cost{}
