@@ -339,13 +339,13 @@ func (s *stress) load(z *stressZone, v uint32, mapped bool) {
 
 // asImage writes an image of a zone and returns the zone as it lies there.
 func (s *stress) asImage(z *zones.Zone) *zones.Zone {
-	release, err := s.images.Put(s.t.Context(), z)
+	refs, release, err := s.images.Put(s.t.Context(), z)
 	if err != nil {
 		s.t.Error(err)
 		return z
 	}
 	defer release()
-	zs, errs := s.images.Map([]image.Ref{{Origin: z.Origin(), Hash: z.ContentHash()}})
+	zs, errs := s.images.Map(refs)
 	if errs[0] != nil {
 		s.t.Error(errs[0])
 		return z
