@@ -21,7 +21,7 @@ type CheckOptions struct {
 // Check returns all that is wrong with a zone, in the order of its file where that is known, else in canonical order.
 // What would be answered wrongly or refused by other servers is an Error; what is served but can hardly be meant is
 // a Warning. Where opinions differ it does as BIND's named-checkzone: a server of the zone (NS at the apex) that has
-// no address in the zone, or that is a CNAME, is an error; missing glue of a delegation, and targets of MX, SRV and CNAME
+// no address in the zone, or that is a CNAME, is an error; the same of a delegation, missing glue, and targets of MX, SRV and CNAME
 // that lead nowhere, are warnings. Owners with an underscore and an address are left alone: many are meant.
 //
 // What stands in the text alone (TTLs that differ within an RRset, repeated records) is for the parser to say.
@@ -39,6 +39,7 @@ func Check(z *Zone, o CheckOptions) []Problem {
 		switch {
 		case cover.kind != KindNone:
 			c.occluded(n, cover)
+			c.aliases(n)
 		case n.b[0]&flagCut != 0:
 			cover = coverAt(n, KindCut)
 			c.exclusive(n)
@@ -185,11 +186,9 @@ func (c *checker) isGlue(n checked, typ uint16) bool {
 
 // exclusive reports RRsets that cannot stand at one name, or not with so many records.
 func (c *checker) exclusive(n checked) {
+	c.aliases(n)
 	for i := range n.sets() {
 		switch s := n.set(i); s.typ {
-		case dns.TypeCNAME:
-			c.single(n, s)
-			c.cnameAlone(n)
 		case dns.TypeDNAME:
 			c.single(n, s)
 			if n.b[0]&flagCut != 0 { // RFC 6672 2.3
@@ -202,15 +201,27 @@ func (c *checker) exclusive(n checked) {
 			}
 		case dns.TypeDS:
 			if n.b[0]&flagCut == 0 { // RFC 4035 2.4
-				c.add(Error, n, s.typ, 0, "stands at a name that is not delegated; it belongs beside the NS records of a delegation")
+				sev := Warning
+				if len(n.rel) == 0 { // "MUST NOT appear at a zone's apex"
+					sev = Error
+				}
+				c.add(sev, n, s.typ, 0, "stands at a name that is not delegated; it belongs beside the NS records of a delegation")
 			}
 		case dns.TypeMX:
 			for j := range int(s.count) {
 				if d := s.rdata(j); s.count > 1 && len(d) == 3 && d[2] == 0 { // RFC 7505 3
-					c.add(Error, n, s.typ, j, `"." says that there is no mail, beside other MX records; keep it alone or remove it`)
+					c.add(Warning, n, s.typ, j, `"." says that there is no mail, beside other MX records; keep it alone or remove it`)
 				}
 			}
 		}
+	}
+}
+
+// aliases reports CNAMEs that are not alone. Where they are never answered as well: no other server loads such a zone.
+func (c *checker) aliases(n checked) {
+	if s, ok := nodeType(n.b, dns.TypeCNAME); ok {
+		c.single(n, s)
+		c.cnameAlone(n)
 	}
 }
 

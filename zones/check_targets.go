@@ -102,7 +102,7 @@ func (c *checker) server(n checked, i int, target []byte, sev Severity) {
 	case state == missing:
 		c.add(sev, n, dns.TypeNS, i, "%s does not exist%s", display(target), c.advice(target))
 	case c.isCNAME(node):
-		c.add(Error, n, dns.TypeNS, i, "%s is a CNAME%s; name a server that has addresses itself", display(target), c.cnameLine(n, dns.TypeNS, i, node))
+		c.add(sev, n, dns.TypeNS, i, "%s is a CNAME%s; name a server that has addresses itself", display(target), c.cnameLine(n, dns.TypeNS, i, node))
 	case !c.hasAddress(node):
 		c.add(sev, n, dns.TypeNS, i, "%s has no A or AAAA record; give it one", display(target))
 	}
