@@ -176,7 +176,9 @@ func (w *Worker) match(z *zones.Zone, f *zones.Found, node zones.Node) (more boo
 		return false
 	}
 	set, ok := z.Set(node, dns.TypeCNAME)
-	if !ok {
+	// NSEC is of the alias itself (RFC 4034 4), there or not. With NSEC3 nobody could prove that it is not: a denial whose
+	// record has a CNAME is no proof (RFC 5155 8.5).
+	if !ok || qtype == dns.TypeNSEC && z.Denial() != zones.NSEC3 {
 		w.deny(z, f, node, dns.RcodeSuccess)
 		return false
 	}

@@ -41,6 +41,7 @@ back     CNAME host.example.
 		{"www.example. TXT", "NOERROR aa\nan www.example. 300 CNAME host.example.\n" + soa},
 		{"www.example. CNAME", "NOERROR aa\nan www.example. 300 CNAME host.example."},
 		{"www.example. ANY", "NOERROR aa\nan www.example. 300 CNAME host.example."},
+		{"www.example. NSEC", "NOERROR aa\n" + soa}, // of the alias itself
 		{"x.www.example. A", "NXDOMAIN aa\n" + soa},
 		// out of our zones: the resolver goes on
 		{"away.example. A", "NOERROR aa\nan away.example. 300 CNAME www.elsewhere."},

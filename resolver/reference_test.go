@@ -148,7 +148,7 @@ steps:
 			break
 		}
 		cname := at(dns.TypeCNAME)
-		if len(cname) == 0 {
+		if len(cname) == 0 || qtype == dns.TypeNSEC && len(records(zone, origin, dns.TypeNSEC3PARAM)) == 0 {
 			nodata()
 			break
 		}
