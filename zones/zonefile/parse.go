@@ -77,6 +77,9 @@ type Result struct {
 func (r *Result) Where(owner zones.Name, typ uint16, i int) zones.Pos {
 	places := r.places
 	if r.locate != nil {
+		if pos, ok := r.locate.apex.where(r.locate.path, typ, i); ok && i >= 0 && owner == r.Origin {
+			return pos
+		}
 		places = r.locate.find()
 	}
 	if places == nil {
@@ -102,6 +105,7 @@ func ParseBytes(path string, data []byte, o Options) (*Result, error) {
 
 // parser is the state of one Parse.
 type parser struct {
+	apex  apexPlaces // of a zone that is packed
 	ctx   context.Context
 	o     Options
 	zone  zones.Name

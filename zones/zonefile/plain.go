@@ -185,6 +185,9 @@ func (p *parser) addPlain(typ uint16, ttl uint32, data []byte, t token) {
 	case p.packer != nil:
 		p.records++
 		p.stop = !p.packer.Add(rel, typ, ttl, data)
+		if len(rel) == 0 {
+			p.apex.note(typ, p.src.file, t)
+		}
 	default:
 		p.ownerFromPlain()
 		p.add(header{owner: p.src.owner, first: t, typ: typ, ttl: ttl}, data)

@@ -51,3 +51,34 @@ func (p *positions) where(owner zones.Name, typ uint16, i int) zones.Pos {
 	found := p.places[at]
 	return zones.Pos{File: p.files[found.file], Line: int(found.line), Col: int(found.col)}
 }
+
+// apexPlaces are the places of the first records at the apex of a zone that is packed. What is found in small zones is most
+// often found there, and then nobody has to read the file again.
+type apexPlaces struct {
+	n      int // more than there is room for, or elsewhere than in the zone's own file: none is known
+	places [8]place
+}
+
+func (a *apexPlaces) note(typ uint16, file int, t token) {
+	if a.n < len(a.places) && file == 0 && t.col <= 0xffff {
+		a.places[a.n] = place{key: uint64(typ), line: uint32(t.line), col: uint16(t.col)}
+		a.n++
+		return
+	}
+	a.n = len(a.places) + 1
+}
+
+// where returns where record i of the apex's RRset of a type stands; false where that is not known.
+func (a *apexPlaces) where(path string, typ uint16, i int) (zones.Pos, bool) {
+	if a.n > len(a.places) {
+		return zones.Pos{}, false
+	}
+	for _, p := range a.places[:a.n] {
+		if p.key == uint64(typ) {
+			if i--; i < 0 {
+				return zones.Pos{File: path, Line: int(p.line), Col: int(p.col)}, true
+			}
+		}
+	}
+	return zones.Pos{}, false
+}

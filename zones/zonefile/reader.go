@@ -114,7 +114,7 @@ func (r *Reader) text(ctx context.Context, p *parser, path string, data []byte, 
 // pack reads the file that starts with data into the packer; nil: it is to be read as a whole.
 func (r *Reader) pack(ctx context.Context, p *parser, path string, data []byte, in *window) *Result {
 	r.packer.Reset(p.zone)
-	p.ctx, p.packer, p.plain.off = ctx, &r.packer, r.noPlain
+	p.ctx, p.packer, p.plain.off, p.apex = ctx, &r.packer, r.noPlain, apexPlaces{}
 	res := p.parse(path, data, in)
 	if p.stop {
 		return nil
@@ -129,7 +129,7 @@ func (r *Reader) packed(p *parser, path string, data []byte, o Options) *Result 
 		return nil
 	}
 	p.res.Zone = zone
-	p.res.locate = &locator{path: path, o: o, data: data, files: p.res.Files}
+	p.res.locate = &locator{path: path, o: o, data: data, files: p.res.Files, apex: p.apex}
 	return p.res
 }
 
@@ -151,6 +151,7 @@ type locator struct {
 	o     Options
 	data  []byte // nil: to be read
 	files []File
+	apex  apexPlaces
 
 	once   sync.Once
 	places *positions

@@ -245,6 +245,9 @@ func (p *parser) add(h header, data []byte) bool {
 	case p.packer != nil:
 		p.records++
 		wire := h.owner.Wire()
+		if h.owner == p.zone {
+			p.apex.note(h.typ, p.src.file, h.first)
+		}
 		p.stop = p.stop || !p.packer.Add([]byte(wire[:len(wire)-len(p.zone.Wire())]), h.typ, h.ttl, data)
 		return true
 	case p.build == nil:
