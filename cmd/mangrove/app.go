@@ -29,6 +29,7 @@ type app struct {
 	log     *slog.Logger
 	now     func() time.Time
 	started time.Time // zero unless it serves
+	load    *load     // of the start; nil unless it serves
 
 	store   store.Store
 	sources *sources

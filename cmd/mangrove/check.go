@@ -69,9 +69,10 @@ func (c *cli) check() *checkReport {
 		problems = append(problems, zones.Problem{Pos: zones.Pos{File: cfg.Zones}, Severity: zones.Error, Text: readProblem(err)})
 	}
 	rep.add(problems)
+	var reader zonefile.Reader
 	for _, f := range files {
 		rep.Zones++
-		rep.add(readSource(cfg, f, time.Time{}).problems())
+		rep.add(readSource(&reader, cfg, f, time.Time{}).problems())
 	}
 	return rep
 }

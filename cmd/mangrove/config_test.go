@@ -157,7 +157,7 @@ func TestPrivateTargets(t *testing.T) {
 			t.Fatal(problems)
 		}
 		cfg.Zones = dir
-		got := readSource(cfg, zoneFileAt(file), time.Time{})
+		got := readSource(new(zonefile.Reader), cfg, zoneFileAt(file), time.Time{})
 		errs := slices.DeleteFunc(got.problems(), func(p zones.Problem) bool { return p.Severity != zones.Error })
 		if d := cmp.Diff(want, problemTexts(errs)); d != "" {
 			t.Errorf("%q: %s", src, d)

@@ -15,18 +15,45 @@ import (
 // loadHeap is how far the heap grows in a load before garbage is collected at all: most of what a start allocates stays.
 const loadHeap = 64 << 20
 
-// beforeLoad puts garbage collection off until there is something to collect. Where GOGC or GOMEMLIMIT say otherwise, they win.
-func beforeLoad() {
+// loadZone is how much more a zone may add: with very many, what is in use beside their records counts, and nearly all of it stays.
+const loadZone = 4 << 10
+
+// load is a load of zones, in which garbage collection is put off until there is something to collect.
+type load struct {
+	mu  sync.Mutex
+	off bool
+}
+
+// beforeLoad begins a load. Where GOGC or GOMEMLIMIT say otherwise, they win.
+func beforeLoad() *load {
+	l := &load{}
 	if os.Getenv("GOGC") != "" || os.Getenv("GOMEMLIMIT") != "" {
-		return
+		return l
 	}
+	l.off = true
 	before := debug.SetGCPercent(-1)
 	debug.SetMemoryLimit(loadHeap)
 	// The first collection ends it.
 	runtime.SetFinalizer(new([16]byte), func(*[16]byte) {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.off = false
 		debug.SetMemoryLimit(math.MaxInt64)
 		debug.SetGCPercent(before)
 	})
+	return l
+}
+
+// expect says how many zones will be loaded.
+func (l *load) expect(zones int) {
+	if l == nil {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.off {
+		debug.SetMemoryLimit(loadHeap + loadZone*int64(zones))
+	}
 }
 
 // garbage is how much of it may be there, in percent of what is in use, before it is collected.

@@ -77,7 +77,7 @@ func serve(ctx context.Context, cfg *config, log *slog.Logger, term *terminal, r
 	hup := make(chan os.Signal, 1)
 	signal.Notify(hup, syscall.SIGHUP)
 	defer signal.Stop(hup)
-	beforeLoad()
+	memory := beforeLoad()
 	if err := store.AdoptSeed(cfg.Data); err != nil {
 		log.Warn("kept zones are of no use for a quick start this time", "err", err)
 	}
@@ -89,7 +89,7 @@ func serve(ctx context.Context, cfg *config, log *slog.Logger, term *terminal, r
 		return err
 	}
 	defer func() { err = errors.Join(err, a.Close()) }()
-	a.started, a.term = a.now(), term
+	a.started, a.term, a.load = a.now(), term, memory
 
 	ctx, stop := context.WithCancelCause(ctx)
 	journal := startStage(ctx, stop, a.live.Run)

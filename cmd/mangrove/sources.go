@@ -91,9 +91,10 @@ func (s *sources) readAll(ctx context.Context, cfg *config, files []zonefile.Zon
 	defer prog.end()
 	var next atomic.Int64
 	work := func() {
+		var reader zonefile.Reader
 		for n := next.Add(1) - 1; int(n) < len(order) && ctx.Err() == nil; n = next.Add(1) - 1 {
 			i := order[n]
-			out[i] = s.read(ctx, cfg, files[i], before(files[i].Origin))
+			out[i] = s.read(ctx, &reader, cfg, files[i], before(files[i].Origin))
 			prog.done(files[i], out[i])
 		}
 	}
@@ -106,8 +107,8 @@ func (s *sources) readAll(ctx context.Context, cfg *config, files []zonefile.Zon
 }
 
 // read reads one zone's files. before is what is known of the zone, nil where nothing is.
-func (s *sources) read(ctx context.Context, cfg *config, f zonefile.ZoneFile, before *source) *source {
-	next := readSource(cfg, f, s.now())
+func (s *sources) read(ctx context.Context, reader *zonefile.Reader, cfg *config, f zonefile.ZoneFile, before *source) *source {
+	next := readSource(reader, cfg, f, s.now())
 	if next.state == sourceOK {
 		next.noteConfigGone(before)
 		return next
@@ -128,10 +129,10 @@ func (src *source) noteConfigGone(before *source) {
 }
 
 // readSource reads and judges the files of one zone, without what was before.
-func readSource(cfg *config, f zonefile.ZoneFile, now time.Time) *source {
+func readSource(reader *zonefile.Reader, cfg *config, f zonefile.ZoneFile, now time.Time) *source {
 	src := &source{origin: f.Origin, path: f.Path, read: now, state: sourceBroken, fresh: true}
 	conf, rules, confProblems := cfg.zoneConfigOf(f)
-	res, err := zonefile.Parse(f.Path, zonefile.Options{Origin: f.Origin, IncludeRoot: cfg.Zones})
+	res, err := reader.Parse(context.Background(), f.Path, zonefile.Options{Origin: f.Origin, IncludeRoot: cfg.Zones})
 	if err != nil {
 		src.add(confProblems...)
 		src.add(zones.Problem{Pos: zones.Pos{File: f.Path}, Severity: zones.Error, Text: readProblem(err)})

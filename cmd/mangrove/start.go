@@ -40,6 +40,7 @@ func racyStamp(s zonefile.Stamp, read time.Time) bool {
 func (a *app) readEveryZone(ctx context.Context, prog *progress) ([]*source, error) {
 	// What is read after this look is at least as new as what the watcher takes for known.
 	files, problems, err := a.watcher.List()
+	a.load.expect(len(files))
 	if err != nil {
 		problems = append(problems, zones.Problem{Pos: zones.Pos{File: a.config().Zones}, Severity: zones.Error,
 			Text: readProblem(err) + "; the zones of the last run are served on"})

@@ -136,7 +136,7 @@ func TestEditWithoutTrace(t *testing.T) {
 	if err := os.WriteFile(other, []byte(strings.Replace(plainZone, "192.0.2.1", "192.0.2.9", 1)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	src := readSource(cfg, zonefile.ZoneFile{Path: other, Origin: zones.MustParseName("a.test")}, time.Now())
+	src := readSource(new(zonefile.Reader), cfg, zonefile.ZoneFile{Path: other, Origin: zones.MustParseName("a.test")}, time.Now())
 	now := zonefile.Stat(path)
 	src.path, src.zoneFiles[0].Path, src.zoneFiles[0].Stamp = path, path, now.Stamp
 	a.sources.toKeep([]*source{src})
