@@ -1,0 +1,202 @@
+package integration
+
+import (
+	be "encoding/binary"
+	"errors"
+	"io"
+	"net"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/miekg/dns"
+)
+
+// question is one packet to be asked, and how.
+type question struct {
+	wire    []byte
+	network string
+}
+
+func newQuestion(t testing.TB, m *dns.Msg, network string) question {
+	t.Helper()
+	wire, err := m.Pack()
+	if err != nil {
+		t.Fatalf("%v: %v", m, err)
+	}
+	return question{wire, network}
+}
+
+const (
+	askers   = 4  // sockets
+	inFlight = 48 // questions on each
+	askTries = 6
+)
+
+// askAll asks everything of one server, many questions at once, and returns the answers. nil where there is none after
+// several tries.
+func askAll(t testing.TB, addr string, questions []question) [][]byte {
+	t.Helper()
+	answers := make([][]byte, len(questions))
+	// parts of inFlight questions of one transport
+	var parts [][]int
+	for _, network := range []string{"udp", "tcp"} {
+		var part []int
+		for i, q := range questions {
+			if q.network != network {
+				continue
+			}
+			if part = append(part, i); len(part) == inFlight {
+				parts, part = append(parts, part), nil
+			}
+		}
+		if len(part) > 0 {
+			parts = append(parts, part)
+		}
+	}
+	work := make(chan []int)
+	var wait sync.WaitGroup
+	for range askers {
+		wait.Go(func() {
+			a := asker{addr: addr}
+			defer a.close()
+			for part := range work {
+				a.ask(questions, answers, part)
+			}
+		})
+	}
+	for _, part := range parts {
+		work <- part
+	}
+	close(work)
+	wait.Wait()
+	return answers
+}
+
+// asker asks with one UDP socket and one TCP connection.
+type asker struct {
+	addr     string
+	udp, tcp net.Conn
+	buffer   [1 << 16]byte
+	out      []byte
+}
+
+func (a *asker) close() {
+	for _, c := range []net.Conn{a.udp, a.tcp} {
+		if c != nil {
+			c.Close()
+		}
+	}
+}
+
+// ask asks the questions of part, which have one transport, until all are answered.
+func (a *asker) ask(questions []question, answers [][]byte, part []int) {
+	for try := range askTries {
+		var open []int
+		for _, i := range part {
+			if answers[i] == nil {
+				open = append(open, i)
+			}
+		}
+		if len(open) == 0 {
+			return
+		}
+		if try > 1 { // one that breaks the connection must not hide the answers of others
+			for _, i := range open {
+				a.some(questions, answers, []int{i})
+			}
+			continue
+		}
+		a.some(questions, answers, open)
+	}
+}
+
+// some asks once.
+func (a *asker) some(questions []question, answers [][]byte, part []int) {
+	if questions[part[0]].network == "tcp" {
+		if a.overTCP(questions, answers, part) != nil && a.tcp != nil {
+			a.tcp.Close()
+			a.tcp = nil
+		}
+		return
+	}
+	a.overUDP(questions, answers, part)
+}
+
+// silence is how long an answer may take before it is asked for again.
+const silence = 2 * time.Second
+
+func (a *asker) overUDP(questions []question, answers [][]byte, part []int) error {
+	// A socket of its own for each part: late answers to an earlier one are not heard.
+	var err error
+	if a.udp != nil {
+		a.udp.Close()
+	}
+	if a.udp, err = net.Dial("udp", a.addr); err != nil {
+		return err
+	}
+	for at, i := range part {
+		a.out = append(a.out[:0], questions[i].wire...)
+		be.BigEndian.PutUint16(a.out, uint16(at))
+		if _, err := a.udp.Write(a.out); err != nil {
+			return err
+		}
+	}
+	for range part {
+		a.udp.SetReadDeadline(time.Now().Add(silence))
+		n, err := a.udp.Read(a.buffer[:])
+		if err != nil {
+			return err
+		}
+		if err := take(answers, part, a.buffer[:n]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a *asker) overTCP(questions []question, answers [][]byte, part []int) error {
+	var err error
+	if a.tcp == nil {
+		if a.tcp, err = net.Dial("tcp", a.addr); err != nil {
+			return err
+		}
+	}
+	a.out = a.out[:0]
+	for at, i := range part {
+		a.out = be.BigEndian.AppendUint16(a.out, uint16(len(questions[i].wire)))
+		start := len(a.out)
+		a.out = append(a.out, questions[i].wire...)
+		be.BigEndian.PutUint16(a.out[start:], uint16(at))
+	}
+	if _, err := a.tcp.Write(a.out); err != nil {
+		return err
+	}
+	for range part {
+		a.tcp.SetReadDeadline(time.Now().Add(silence))
+		if _, err := io.ReadFull(a.tcp, a.buffer[:2]); err != nil {
+			return err
+		}
+		n := int(be.BigEndian.Uint16(a.buffer[:]))
+		if _, err := io.ReadFull(a.tcp, a.buffer[:n]); err != nil {
+			return err
+		}
+		if err := take(answers, part, a.buffer[:n]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// take keeps an answer.
+func take(answers [][]byte, part []int, answer []byte) error {
+	if len(answer) < 2 {
+		return errors.New("an answer without ID")
+	}
+	at := int(be.BigEndian.Uint16(answer))
+	if at >= len(part) {
+		return errors.New("an answer with an ID that nobody asked with")
+	}
+	answers[part[at]] = append([]byte(nil), answer...)
+	return nil
+}

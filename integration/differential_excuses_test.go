@@ -1,0 +1,130 @@
+package integration
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/miekg/dns"
+)
+
+// decision is a difference from what Knot, NSD and BIND agree on. docs/rfc.md has each, by its name, with the reason.
+type decision struct {
+	name string
+	is   func(c *comparison, a aspect) bool
+}
+
+var decisions = []decision{
+	{"DS of a zone that its parent does not delegate", undelegatedDS},
+	{"aliases through all zones", acrossZones},
+}
+
+// excuse returns the name of the decision that a difference in one aspect comes from, if it is one.
+func excuse(c *comparison, a aspect) string {
+	for _, d := range decisions {
+		if d.is(c, a) {
+			return d.name
+		}
+	}
+	return ""
+}
+
+// chain follows the aliases of an answer: the names that it leads through, the one asked for first.
+func chain(m *dns.Msg) []string {
+	names := []string{strings.ToLower(m.Question[0].Name)}
+	for range m.Answer {
+		for _, rr := range m.Answer {
+			if c, ok := rr.(*dns.CNAME); ok && strings.EqualFold(c.Hdr.Name, names[len(names)-1]) {
+				names = append(names, strings.ToLower(c.Target))
+				break
+			}
+		}
+	}
+	return names
+}
+
+// zoneOf returns the apex of the nearest zone above a name, or "".
+func zoneOf(apex map[string]bool, name string) string {
+	for off, end := 0, false; !end; off, end = dns.NextLabel(name, off) {
+		if apex[name[off:]] {
+			return name[off:]
+		}
+	}
+	if apex["."] {
+		return "."
+	}
+	return ""
+}
+
+// soaOf returns the owner of the SOA record of a negative answer, or "".
+func soaOf(m *dns.Msg) string {
+	for _, rr := range m.Ns {
+		if rr.Header().Rrtype == dns.TypeSOA {
+			return strings.ToLower(rr.Header().Name)
+		}
+	}
+	return ""
+}
+
+// undelegatedDS is NODATA from the child for its DS, where the parent's zone, which we serve as well, has no cut there.
+func undelegatedDS(c *comparison, a aspect) bool {
+	m, other := c.answers["mangrove"], c.answers["bind"]
+	if m == nil || other == nil || m.Question[0].Qtype != dns.TypeDS || m.Rcode != dns.RcodeSuccess || m.Truncated {
+		return false
+	}
+	names := chain(m)
+	name := names[len(names)-1]
+	if !c.apex[name] || soaOf(m) != name || len(names) > len(chain(other)) {
+		return false
+	}
+	for _, rr := range append(other.Answer, other.Ns...) {
+		if t := rr.Header().Rrtype; (t == dns.TypeDS || t == dns.TypeNS) && strings.EqualFold(rr.Header().Name, name) {
+			return false // it is delegated
+		}
+	}
+	return true
+}
+
+// acrossZones is an alias that mangrove follows into another zone, as RFC 1034 4.3.2 step 3a says, and where the
+// others stop.
+func acrossZones(c *comparison, a aspect) bool {
+	m, other := c.answers["mangrove"], c.answers["bind"]
+	if m == nil || other == nil || a == aspectQuestion || a == aspectEDNS {
+		return false
+	}
+	names := chain(other)
+	if len(names) < 2 {
+		return false
+	}
+	from, to := zoneOf(c.apex, names[len(names)-2]), zoneOf(c.apex, names[len(names)-1])
+	if from == to || to == "" {
+		return false
+	}
+	// What they have, mangrove has as well.
+	for _, rr := range other.Answer {
+		if !strings.Contains("\n"+texts(m.Answer)+"\n", "\n"+recordText(rr)+"\n") {
+			return false
+		}
+	}
+	return true
+}
+
+// TestDifferencesAreDocumented holds the list above to what docs/rfc.md says.
+func TestDifferencesAreDocumented(t *testing.T) {
+	page, err := os.ReadFile("../docs/rfc.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, ok := strings.Cut(string(page), "\n## Differences\n")
+	if !ok {
+		t.Fatal("docs/rfc.md has no section Differences")
+	}
+	for _, d := range decisions {
+		if !strings.Contains(section, "\n- **"+d.name+"**: ") {
+			t.Errorf("docs/rfc.md does not have the difference %q", d.name)
+		}
+	}
+	if got := strings.Count(section, "\n- **"); got != len(decisions) {
+		t.Errorf("docs/rfc.md has %d differences, the code %d", got, len(decisions))
+	}
+}

@@ -1,0 +1,314 @@
+package integration
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/miekg/dns"
+)
+
+// TestDifferential asks mangrove, Knot, NSD and BIND the same random questions about the same random zones. Where the three
+// agree, mangrove has to, but for what docs/rfc.md lists under Differences.
+//
+// MANGROVE_DIFFERENTIAL_SEED repeats a run, MANGROVE_DIFFERENTIAL_QUESTIONS is how many questions there are.
+func TestDifferential(t *testing.T) {
+	seed := envUint("MANGROVE_DIFFERENTIAL_SEED", uint64(time.Now().UnixNano()))
+	questions := int(envUint("MANGROVE_DIFFERENTIAL_QUESTIONS", uint64(soak(10_000, 300_000))))
+	perRound := min(questions, 50_000)
+	rounds := (questions + perRound - 1) / perRound
+	d := newDiffering()
+	for i := range rounds {
+		rnd := rand.New(rand.NewPCG(seed, uint64(i)))
+		d.round(t, rnd, perRound, i)
+		if t.Failed() && i+1 < rounds {
+			t.Logf("%d rounds are left out", rounds-i-1)
+			break
+		}
+	}
+	t.Logf("seed %d: %s", seed, d)
+}
+
+// envUint is a number from the environment.
+func envUint(name string, unset uint64) uint64 {
+	n, err := strconv.ParseUint(os.Getenv(name), 10, 64)
+	if err != nil {
+		return unset
+	}
+	return n
+}
+
+// differing counts what was compared, and collects differences.
+type differing struct {
+	questions, alike int
+	compared         [aspects]int
+	excused          map[string]int
+	found            map[string]int // kinds of differences that were reported
+}
+
+func newDiffering() *differing {
+	return &differing{excused: map[string]int{}, found: map[string]int{}}
+}
+
+func (d *differing) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%d questions, %d with the three peers alike in all; alike in", d.questions, d.alike)
+	for i, n := range d.compared {
+		fmt.Fprintf(&b, " %s %d,", aspectNames[i], n)
+	}
+	fmt.Fprintf(&b, " excused: %v", d.excused)
+	return b.String()
+}
+
+// comparedPeers are the peers, in the order that they are spoken of.
+var comparedPeers = []string{"knot", "nsd", "bind"}
+
+// round makes zones, starts everybody with them, asks and compares.
+func (d *differing) round(t *testing.T, rnd *rand.Rand, questions, number int) {
+	var realms []*realm
+	all := []peerZone{sentinel}
+	for i := range 150 {
+		base := fmt.Sprintf("r%d.test.", i)
+		if i == 0 && number%3 == 1 {
+			base = "."
+		}
+		r := newRealm(rnd, base)
+		realms = append(realms, r)
+		all = append(all, r.zones...)
+	}
+	servers := startAll(t, all)
+	ok := make(map[string]bool)
+	for i, z := range all {
+		var has []string
+		for name, s := range servers {
+			if s.served[i] {
+				has = append(has, name)
+			}
+		}
+		slices.Sort(has)
+		ok[z.origin] = len(has) == len(servers)
+		switch {
+		case len(has) == 1 && has[0] == "mangrove":
+			d.differs(t, "only mangrove serves a zone", func() string { return z.text })
+		case len(has) == len(servers)-1 && !slices.Contains(has, "mangrove"):
+			if !checkedByBIND(t, z) {
+				continue // the server was told to be lenient
+			}
+			d.differs(t, "all but mangrove serve a zone", func() string {
+				return z.text + "\n" + strings.Join(servers["mangrove"].problems[z.origin], "\n")
+			})
+		}
+	}
+	realms = slices.DeleteFunc(realms, func(r *realm) bool {
+		return slices.ContainsFunc(r.zones, func(z peerZone) bool { return !ok[z.origin] })
+	})
+	if len(realms) < 100 {
+		t.Errorf("only %d realms are served by all", len(realms))
+	}
+	apex := make(map[string]bool)
+	for _, z := range all {
+		apex[strings.ToLower(z.origin)] = true
+	}
+	asked := make([]question, questions)
+	of := make([]*realm, questions)
+	for i := range asked {
+		of[i] = pick(rnd, realms)
+		m, network := of[i].ask()
+		asked[i] = newQuestion(t, m, network)
+	}
+	answers := make(map[string][][]byte)
+	var mu sync.Mutex
+	var wait sync.WaitGroup
+	for name, s := range servers {
+		wait.Go(func() {
+			a := askAll(t, s.addr, asked)
+			mu.Lock()
+			defer mu.Unlock()
+			answers[name] = a
+		})
+	}
+	wait.Wait()
+	for i, q := range asked {
+		c := comparison{question: q, realm: of[i], apex: apex, verdicts: map[string]verdict{}, answers: map[string]*dns.Msg{}}
+		for name := range servers {
+			c.verdicts[name], c.answers[name] = judge(answers[name][i], apex)
+		}
+		d.compare(t, &c)
+	}
+}
+
+// checkedByBIND says whether named-checkzone accepts a zone, host names aside: named itself is told to be more lenient, so that
+// answers from bad zones are compared as well.
+func checkedByBIND(t *testing.T, z peerZone) bool {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "zone")
+	writeFile(t, file, z.text)
+	return exec.CommandContext(t.Context(), peerBinary(t, "named-checkzone"), "-q", "-k", "ignore", z.origin, file).Run() == nil
+}
+
+// runningServer is one of those that are compared.
+type runningServer struct {
+	addr     string
+	served   []bool
+	problems map[string][]string // of mangrove's zones
+}
+
+// startAll starts mangrove and its peers, with the same zones.
+func startAll(t *testing.T, zones []peerZone) map[string]runningServer {
+	t.Helper()
+	for _, name := range []string{"knotd", "nsd", "named"} {
+		peerBinary(t, name) // skips the test where it is not there
+	}
+	servers := make(map[string]runningServer)
+	files := writeZones(t, zones)
+	for name, start := range differentialPeers {
+		addr := start(t, files, zones)
+		servers[name] = runningServer{addr: addr, served: served(t, addr, zones)}
+	}
+	n := newNode(t, "")
+	for _, z := range zones {
+		name := strings.TrimSuffix(z.origin, ".")
+		if name == "" {
+			name = "root"
+		}
+		writeFile(t, n.path("zones/"+name+".zone"), z.text)
+	}
+	n.start()
+	n.daemon.silent = true
+	s := runningServer{addr: n.addr, served: served(t, n.addr, zones), problems: map[string][]string{}}
+	for _, z := range n.status().Zones {
+		s.problems[z.Zone] = z.Problems
+	}
+	servers["mangrove"] = s
+	return servers
+}
+
+// comparison is a question and what everybody says to it.
+type comparison struct {
+	question question
+	realm    *realm
+	apex     map[string]bool // of all zones that are served
+	verdicts map[string]verdict
+	answers  map[string]*dns.Msg
+}
+
+func (c *comparison) asked() *dns.Msg {
+	m := new(dns.Msg)
+	if err := m.Unpack(c.question.wire); err != nil {
+		panic(err) // we packed it
+	}
+	return m
+}
+
+// compare reports where the peers agree and mangrove does not.
+func (d *differing) compare(t *testing.T, c *comparison) {
+	d.questions++
+	got := c.verdicts["mangrove"]
+	truncated := false
+	for _, v := range c.verdicts {
+		truncated = truncated || v[aspectTruncated] == "true"
+	}
+	alike := true
+	for a := range aspects {
+		if truncated && a >= aspectAnswer {
+			continue
+		}
+		want := c.verdicts[comparedPeers[0]][a]
+		agree := true
+		for _, p := range comparedPeers[1:] {
+			agree = agree && c.verdicts[p][a] == want
+		}
+		if !agree {
+			alike = false
+			continue
+		}
+		d.compared[a]++
+		if got[a] == want {
+			continue
+		}
+		if name := excuse(c, a); name != "" {
+			d.excused[name]++
+			continue
+		}
+		d.differs(t, difference(a, got[a], want), func() string { return c.report(a) })
+	}
+	if alike {
+		d.alike++
+	}
+}
+
+// difference is a kind of difference: those of one kind are reported once or twice.
+func difference(a aspect, got, want string) string {
+	kind := func(s string) string {
+		var out []string
+		for l := range strings.Lines(s) {
+			if f := strings.Fields(l); len(f) > 3 && a >= aspectAnswer && a != aspectOrder {
+				out = append(out, f[3])
+			} else if a != aspectOrder {
+				out = append(out, strings.TrimSpace(l))
+			}
+		}
+		return strings.Join(slices.Compact(out), " ")
+	}
+	return fmt.Sprintf("%s: mangrove %q, the others %q", aspectNames[a], kind(got), kind(want))
+}
+
+// differs reports a difference, the first two of its kind in full.
+func (d *differing) differs(t *testing.T, kind string, report func() string) {
+	t.Helper()
+	if d.found[kind]++; d.found[kind] > 2 {
+		t.Fail()
+		return
+	}
+	t.Errorf("%s\n%s", kind, report())
+}
+
+// report tells of a difference so that it can be repeated: the zones, the question, the answers.
+func (c *comparison) report(a aspect) string {
+	var b strings.Builder
+	for _, z := range c.realm.zones {
+		fmt.Fprintf(&b, "; zone %s\n%s", z.origin, z.text)
+	}
+	fmt.Fprintln(&b, digLine(c.asked(), c.question.network))
+	for _, name := range append([]string{"mangrove"}, comparedPeers...) {
+		fmt.Fprintf(&b, "-- %s: %s\n", name, strings.ReplaceAll(c.verdicts[name][a], "\n", "\n   "))
+	}
+	fmt.Fprintf(&b, "-- mangrove in full:\n%v-- bind in full:\n%v", c.answers["mangrove"], c.answers["bind"])
+	return b.String()
+}
+
+// digLine is the question as one would ask it by hand.
+func digLine(m *dns.Msg, network string) string {
+	q := m.Question[0]
+	line := fmt.Sprintf("dig @SERVER +qid=1 '%s' %s %s", q.Name, dns.Class(q.Qclass), dns.Type(q.Qtype))
+	flag := func(on bool, name string) {
+		if on {
+			line += " +" + name
+		} else {
+			line += " +no" + name
+		}
+	}
+	flag(network == "tcp", "tcp")
+	flag(m.RecursionDesired, "recurse")
+	flag(m.CheckingDisabled, "cdflag")
+	flag(m.AuthenticatedData, "adflag")
+	line += " +ignore +nocookie"
+	o := m.IsEdns0()
+	if o == nil {
+		return line + " +noedns"
+	}
+	line += fmt.Sprintf(" +edns=%d +bufsize=%d +ednsflags=%#x", o.Version(), o.UDPSize(), o.Hdr.Ttl&0x7fff)
+	flag(o.Do(), "dnssec")
+	for _, x := range o.Option {
+		line += fmt.Sprintf(" +ednsopt=%d:%x", x.Option(), []byte(strings.TrimPrefix(x.String(), "LOCAL:")))
+	}
+	return line
+}
