@@ -10,8 +10,8 @@
 // # Serials
 //
 // A published version has the serial of its zone file where that is newer (RFC 1982) than the one served, else the next one;
-// 0 is skipped. It rises with every version and never goes back, also across crashes, whatever the file says. For
-// that, the store knows of a block of serials above what is served, which is extended in the background. So a
+// 0 is skipped. It rises with every version and never goes back, also across crashes, whatever the file says, but for
+// zones that come signed (below). For that, the store knows of a block of serials above what is served, which is extended in the background. So a
 // withdrawal never waits for a disk. Serials of a block that were never served are lost in a crash; a clean stop gives
 // them back.
 //
@@ -29,6 +29,12 @@
 //
 // What jumps beyond the block, with its file's serial, is reserved for its zone alone, before it is served; that may wait,
 // but only so long (Options.ReserveWait).
+//
+// # Signed zones
+//
+// A zone that comes signed is served as its file has it, with the file's serial: any other would break the signature of the SOA
+// record. Where that serial is not newer than the journaled one, its owner is warned, and the version is unreserved:
+// served, but not durable, until the file has a newer serial. Single records of such a zone cannot be changed (ErrSigned).
 //
 // # When the store fails
 //
@@ -58,7 +64,7 @@
 //
 //   - One publisher for a store. Catalog is always a whole: the zones of one Publish appear together.
 //   - The serial of what is served is at most what the store would say, after a crash, that it may have been; but for
-//     the first serial of a zone that the store never knew.
+//     the first serial of a zone that the store never knew, and for zones that come signed.
 //   - A durable version never changes, and the one after it has a newer serial and a higher generation.
 //
 // # What it leaves to others

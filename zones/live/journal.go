@@ -290,6 +290,10 @@ func (p *Publisher) settleLocked(list []*state) {
 		if z.served == nil || !z.unreserved {
 			continue
 		}
+		if fixed(z.served) {
+			z.unreserved = z.behind()
+			continue
+		}
 		serial, reserved := p.allowed(z, p.nextSerial(z, z.fileSerial))
 		if !reserved {
 			continue
@@ -379,7 +383,8 @@ func (w *writer) take() []task {
 			z.queued = false
 			continue
 		}
-		if z.unreserved {
+		if z.unreserved || fixed(z.served) && z.behind() {
+			z.unreserved = true // perhaps only since another version came into the journal
 			rest = append(rest, z)
 			continue
 		}
@@ -489,6 +494,10 @@ func (p *Publisher) failedLocked(t task, h Head, err error) {
 	p.opts.Log.Warn("the journal is not where it was left", "zone", z.origin, "serial", h.Serial, "generation", h.Generation)
 	z.adopt(h)
 	z.generation = max(z.generation, h.Generation+1)
+	if fixed(z.served) {
+		z.unreserved = z.behind()
+		return
+	}
 	if h.Journaled && !newer(z.serial, h.Serial) {
 		z.serial, z.unreserved = h.Serial, true
 		p.reserveLocked(z, z.serial)

@@ -219,8 +219,8 @@ type Version struct {
 	Generation uint64
 	Since      time.Time
 	Reasons    []string
-	// Unreserved says that the content is newer than the serial: the store could not reserve another one. It
-	// is not durable before it has a serial of its own.
+	// Unreserved says that the content is newer than the serial: the store could not reserve another one, or the zone is
+	// signed, and its file's serial is not newer than the journaled one. It is not durable before it has a serial of its own.
 	Unreserved bool
 }
 

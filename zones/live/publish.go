@@ -14,7 +14,7 @@ import (
 
 // Update is the content that a zone should be served with.
 type Update struct {
-	Zone       *zones.Zone // with a SOA, whose serial does not count
+	Zone       *zones.Zone // with a SOA, whose serial counts in a signed zone alone
 	FileSerial uint32      // the serial that the zone's file has
 	// FileVersion is an opaque identity of the loaded content that Zone was made from: each one whose serial did not
 	// rise is warned of once. Empty: not from a file.
@@ -41,7 +41,8 @@ type Warning struct {
 	Problem zones.Problem
 }
 
-// Unreserved returns the zones whose new content is served under an old serial, because the store could not reserve another.
+// Unreserved returns the zones whose new content is served under an old serial, because the store could not reserve another
+// or because they are signed.
 func (r Result) Unreserved() []zones.Name {
 	var out []zones.Name
 	for _, v := range r.Published {
@@ -193,7 +194,7 @@ func hasSOA(z *zones.Zone) bool {
 	return ok && len(soa.Data[0]) >= 20
 }
 
-// differs says whether old and new differ in more than the serial. old may be nil.
+// differs says whether old and new differ in more than the serial, or at all where they are signed. old may be nil.
 func differs(old, new *zones.Zone) bool {
 	if old == new {
 		return false
@@ -201,8 +202,9 @@ func differs(old, new *zones.Zone) bool {
 	if old == nil {
 		return true
 	}
+	whole := fixed(old) || fixed(new) // the serial counts, too
 	for _, c := range zones.Diff(old, new) {
-		if !(c.Type == dns.TypeSOA && c.Name == new.Origin() && !c.Old.IsZero() && !c.New.IsZero() &&
+		if whole || !(c.Type == dns.TypeSOA && c.Name == new.Origin() && !c.Old.IsZero() && !c.New.IsZero() &&
 			withSerial(c.Old, 0).Equal(withSerial(c.New, 0))) {
 			return true
 		}
@@ -260,7 +262,7 @@ func (p *Publisher) askLocked(j *job) bool {
 	if p.within(j.z, serial) {
 		return false
 	}
-	if p.block > 0 && serial == succ(j.z.serial) {
+	if p.block > 0 && serial == succ(j.z.top()) {
 		return false // the block is used up and is being extended: content does not wait for that
 	}
 	p.reserveLocked(j.z, serial)
@@ -271,6 +273,8 @@ func (p *Publisher) askLocked(j *job) bool {
 func (p *Publisher) serialFor(j *job) uint32 {
 	z := j.z
 	switch {
+	case fixed(j.Zone):
+		return j.Zone.Serial()
 	case !z.known && j.FileSerial == 0:
 		return 1
 	case !z.known:
@@ -287,12 +291,16 @@ func (p *Publisher) nextSerial(z *state, file uint32) uint32 {
 	if z.journaled.known {
 		journaled = z.journaled.serial
 	}
-	return next(z.serial, journaled, file)
+	return next(z.top(), journaled, file)
 }
 
 // reusable says that j is the newest journaled version, and that none was served after that one.
 func (z *state) reusable(j *job) bool {
-	return z.served == nil && z.holdsContent(j) && z.serial == z.journaled.serial
+	serial := z.serial
+	if fixed(j.Zone) { // nothing but it was served since
+		serial = j.Zone.Serial()
+	}
+	return z.served == nil && z.holdsContent(j) && serial == z.journaled.serial
 }
 
 // holdsContent says that the newest journaled version has j's content.
@@ -313,6 +321,9 @@ func (p *Publisher) reserveLocked(z *state, serial uint32) {
 // warning says that a new version of the file does not have a newer serial than the one before.
 func (j *job) warning() (Warning, bool) {
 	z := j.z
+	if fixed(j.Zone) {
+		return j.fixedWarning()
+	}
 	if !j.differs || j.FileVersion == "" || z.fileVersion == "" || j.FileVersion == z.fileVersion || newer(j.FileSerial, z.fileSerial) {
 		return Warning{}, false
 	}
@@ -325,8 +336,12 @@ func (j *job) warning() (Warning, bool) {
 func (p *Publisher) publishLocked(j *job) error {
 	z := j.z
 	again := z.reusable(j)
-	serial, reserved := p.allowed(z, p.serialFor(j))
-	served := j.Zone
+	served, serial, reserved := j.Zone, p.serialFor(j), false
+	if fixed(j.Zone) {
+		reserved = !z.journaled.known || newer(serial, z.journaled.serial)
+	} else {
+		serial, reserved = p.allowed(z, serial)
+	}
 	if j.Zone.Serial() != serial {
 		var err error
 		if served, err = j.Zone.WithSerial(serial); err != nil {
@@ -340,7 +355,7 @@ func (p *Publisher) publishLocked(j *job) error {
 		z.journaled.zone, z.journaled.reasons = served, z.reasons
 		return nil
 	}
-	if z.holdsContent(j) && z.journaled.zone == nil {
+	if z.holdsContent(j) && z.journaled.zone == nil && !fixed(j.Zone) {
 		// After a crash: the content is the journaled one, and only its serial moves.
 		if same, err := j.Zone.WithSerial(z.journaled.serial); err == nil {
 			z.journaled.zone = same
@@ -357,15 +372,15 @@ func (p *Publisher) allowed(z *state, wanted uint32) (serial uint32, reserved bo
 		return wanted, true // nothing to go back behind
 	case p.within(z, wanted):
 		return wanted, true
-	case p.within(z, succ(z.serial)):
-		return succ(z.serial), true
+	case p.within(z, succ(z.top())):
+		return succ(z.top()), true
 	}
-	return z.serial, false
+	return z.top(), false
 }
 
 // servedLocked makes served the newest version of z, to be journaled.
 func (p *Publisher) servedLocked(z *state, served *zones.Zone, serial uint32, reserved bool, why []string) {
-	if !reserved && !z.unreserved {
+	if !reserved && !z.unreserved && !fixed(served) { // of the others, a Warning tells
 		p.logUnreserved(z, serial)
 	}
 	now := p.opts.Now()
@@ -395,6 +410,9 @@ func (p *Publisher) logUnreserved(z *state, serial uint32) {
 // extendLocked asks for more serials when less than half a block is left. One of a zone that the store does not know yet
 // comes with its first journal entry.
 func (p *Publisher) extendLocked(z *state) {
+	if z.unreserved && fixed(z.served) {
+		return // no other serial would help
+	}
 	if z.unreserved || z.held && p.block > 0 && left(z.serial, z.limit(p.block)) < p.opts.Block/2 {
 		p.reserveLocked(z, z.serial)
 	}
@@ -420,7 +438,7 @@ func (p *Publisher) swapLocked(zs ...*zones.Zone) {
 
 // PublishChanges applies changes to what is served of a zone: a faster Publish, which costs the changed RRsets and not
 // the zone, and waits for nothing. Only Name, Type and New of each change are looked at; none may come twice. What is
-// served already is left out. ErrNotServed and ErrStopped as documented there.
+// served already is left out. ErrNotServed, ErrStopped and ErrSigned as documented there.
 func (p *Publisher) PublishChanges(origin zones.Name, changes []zones.Change, why []string) (Result, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -437,6 +455,9 @@ func (p *Publisher) PublishChanges(origin zones.Name, changes []zones.Change, wh
 	}
 	if len(real) == 0 {
 		return Result{Unchanged: 1}, nil
+	}
+	if fixed(z.served) {
+		return Result{}, fmt.Errorf("publish changes of %s: %w", origin, ErrSigned)
 	}
 	serial, reserved := p.allowed(z, p.nextSerial(z, z.fileSerial))
 	served, err := z.served.With(withSOA(z.served, real, serial))
