@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 	"os"
 	"time"
@@ -57,11 +58,12 @@ func (a *app) resolveDoubts(ctx context.Context) {
 	a.doubts = nil
 	var wrong []string
 	aside(func() {
+		h := newHasher()
 		for _, d := range list {
 			if ctx.Err() != nil {
 				return
 			}
-			if path, why := a.verify(ctx, d); why != nil {
+			if path, why := a.verify(ctx, h, d); why != nil {
 				a.log.Warn("zone is not what was kept of it, and read anew", "zone", d.origin, "why", why)
 				wrong = append(wrong, path)
 			}
@@ -79,9 +81,9 @@ func (a *app) resolveDoubts(ctx context.Context) {
 
 // verify holds a zone that was taken from the store against its files, and against what was stored. why says what is wrong,
 // and path what to read again. A file that changed meanwhile is the watcher's.
-func (a *app) verify(ctx context.Context, d doubt) (path string, why error) {
+func (a *app) verify(ctx context.Context, h *hasher, d doubt) (path string, why error) {
 	for _, f := range d.files {
-		sum, same, err := hashOf(ctx, f)
+		sum, same, err := h.file(ctx, f)
 		if err == nil && same && sum != f.SHA256 {
 			return f.Path, fmt.Errorf("%s has other contents, and the times of those before", f.Path)
 		}
@@ -92,8 +94,20 @@ func (a *app) verify(ctx context.Context, d doubt) (path string, why error) {
 	return "", nil
 }
 
-// hashOf returns the hash of a file; same says that it has the stamp that it had before and behind it.
-func hashOf(ctx context.Context, f store.File) (sum [sha256.Size]byte, same bool, err error) {
+// hasher hashes files, one after the other, at hashRate at most. There may be very many: what it needs it keeps.
+type hasher struct {
+	sha   hash.Hash
+	buf   []byte
+	began time.Time
+	read  int64 // octets, since began
+}
+
+func newHasher() *hasher {
+	return &hasher{sha: sha256.New(), buf: make([]byte, 256<<10), began: time.Now()}
+}
+
+// file returns the hash of a file; same says that it has the stamp that it had before and behind it.
+func (h *hasher) file(ctx context.Context, f store.File) (sum [sha256.Size]byte, same bool, err error) {
 	before := zonefile.Stat(f.Path)
 	if was := stampOf(f); before.Err != nil || before.Size != was.Size || before.MTime != was.MTime || before.Inode != was.Inode {
 		return sum, false, before.Err
@@ -103,33 +117,38 @@ func hashOf(ctx context.Context, f store.File) (sum [sha256.Size]byte, same bool
 		return sum, false, err
 	}
 	defer file.Close()
-	h := sha256.New()
-	if err := copyGently(ctx, h, file); err != nil {
-		return sum, false, err
+	h.sha.Reset()
+	for {
+		n, err := file.Read(h.buf)
+		h.sha.Write(h.buf[:n])
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return sum, false, err
+		}
+		if err := h.pause(ctx, n); err != nil {
+			return sum, false, err
+		}
 	}
-	h.Sum(sum[:0])
+	h.sha.Sum(sum[:0])
 	return sum, zonefile.Stat(f.Path).Stamp == before.Stamp, nil
 }
 
-// copyGently copies at hashRate at most.
-func copyGently(ctx context.Context, w io.Writer, r io.Reader) error {
-	const part = 4 << 20
-	for began, copied := time.Now(), int64(0); ; {
-		n, err := io.CopyN(w, r, part)
-		if err == io.EOF {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		copied += n
-		pause := time.NewTimer(time.Until(began.Add(time.Duration(copied) * time.Second / hashRate)))
-		select {
-		case <-ctx.Done():
-			pause.Stop()
-			return ctx.Err()
-		case <-pause.C:
-		}
+// pause waits until n octets more may have been read.
+func (h *hasher) pause(ctx context.Context, n int) error {
+	h.read += int64(n)
+	early := time.Until(h.began.Add(time.Duration(h.read) * time.Second / hashRate))
+	if early < time.Millisecond {
+		return ctx.Err()
+	}
+	pause := time.NewTimer(early)
+	defer pause.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-pause.C:
+		return nil
 	}
 }
 
