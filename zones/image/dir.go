@@ -54,12 +54,13 @@ type Dir struct {
 	mu      sync.Mutex
 	files   map[uint32]*file
 	index   map[key]place
-	pins    map[key]int // images that are not to be dropped, and by how many
-	next    uint32      // number of the next file
-	held    int         // files are not to be removed, by so many
-	gone    []*file     // to be removed then
-	mapped  []*file     // every one that was, also when it is removed
-	damaged []string    // files that cannot be read, with the reason
+	writing map[key]chan struct{} // large images that are being written; closed when that ended
+	pins    map[key]int           // images that are not to be dropped, and by how many
+	next    uint32                // number of the next file
+	held    int                   // files are not to be removed, by so many
+	gone    []*file               // to be removed then
+	mapped  []*file               // every one that was, also when it is removed
+	damaged []string              // files that cannot be read, with the reason
 }
 
 // file is a file of images. Dir.mu guards live and data; the rest does not change.
@@ -81,7 +82,7 @@ type place struct {
 
 // Open opens the directory at path, and makes it unless o.ReadOnly says otherwise. Files that cannot be read are as if they were not there; Check tells of them.
 func Open(path string, o Options) (*Dir, error) {
-	d := &Dir{path: path, opts: o, files: make(map[uint32]*file), index: make(map[key]place), pins: make(map[key]int), next: 1}
+	d := &Dir{path: path, opts: o, files: make(map[uint32]*file), index: make(map[key]place), pins: make(map[key]int), writing: make(map[key]chan struct{}), next: 1}
 	if err := d.open(); err != nil {
 		return nil, fmt.Errorf("open images %s: %w", path, err)
 	}
@@ -223,7 +224,7 @@ func (d *Dir) Put(ctx context.Context, zs ...*zones.Zone) (refs []Ref, release f
 		if i%256 == 0 && ctx.Err() != nil {
 			return nil, nil, ctx.Err()
 		}
-		if err := p.add(i, z); err != nil {
+		if err := p.add(ctx, i, z); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -251,7 +252,7 @@ func (p *putting) release() {
 }
 
 // add takes zone i: a large one is written, if it is not there, a small one with the others.
-func (p *putting) add(i int, z *zones.Zone) error {
+func (p *putting) add(ctx context.Context, i int, z *zones.Zone) error {
 	var im newImage
 	large := len(z.Arena()) >= largeArena
 	p.refs[i].Origin = z.Origin()
@@ -270,11 +271,41 @@ func (p *putting) add(i int, z *zones.Zone) error {
 	switch there := p.d.pinHas(k); {
 	case there:
 	case large:
-		return p.d.create(false, func(w *writer) error { return w.add(z.Image()) })
+		return p.d.writeLarge(ctx, k, z)
 	default:
 		p.small = append(p.small, im)
 	}
 	return nil
+}
+
+// writeLarge writes the image of a large zone, or waits for who is writing it: a start saves and journals the same ones.
+func (d *Dir) writeLarge(ctx context.Context, k key, z *zones.Zone) error {
+	for {
+		d.mu.Lock()
+		other, ok := d.writing[k]
+		_, there := d.index[k]
+		if !ok && !there {
+			d.writing[k] = make(chan struct{})
+		}
+		d.mu.Unlock()
+		switch {
+		case there:
+			return nil
+		case !ok:
+			defer func() {
+				d.mu.Lock()
+				defer d.mu.Unlock()
+				close(d.writing[k])
+				delete(d.writing, k)
+			}()
+			return d.create(false, func(w *writer) error { return w.add(z.Image()) })
+		}
+		select {
+		case <-other:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 }
 
 // writeSmall writes the small ones together.

@@ -188,6 +188,39 @@ func TestPut(t *testing.T) {
 	}
 }
 
+// TestPutBeside: a large zone that is put from many sides at once is written once.
+func TestPutBeside(t *testing.T) {
+	d := openDir(t, t.TempDir())
+	large := zone("large.example.", 1, 1, 20_000)
+	done := make(chan error)
+	for range 8 {
+		go func() {
+			_, release, err := d.Put(context.Background(), large, zone("small.example.", 1, 1, 1))
+			if err == nil {
+				release()
+			}
+			done <- err
+		}()
+	}
+	for range 8 {
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}
+	octets := int64(0)
+	for _, f := range d.Files() {
+		st, err := os.Stat(filepath.Join(d.Path(), f))
+		if err != nil {
+			t.Fatal(err)
+		}
+		octets += st.Size()
+	}
+	if size := int64(len(large.Arena())); octets > 2*size {
+		t.Errorf("%d octets for an arena of %d", octets, size)
+	}
+	wantZones(t, d, large)
+}
+
 // TestDrop: what is not referred to goes, files of which nothing is left are removed, what is pinned or held stays.
 func TestDrop(t *testing.T) {
 	path := t.TempDir()
