@@ -57,7 +57,7 @@ func (l *load) expect(zones int) {
 }
 
 // garbage is how much of it may be there, in percent of what is in use, before it is collected.
-const garbage = 25
+const garbage = 60
 
 // afterLoad settles memory once zones were loaded.
 func afterLoad() {
