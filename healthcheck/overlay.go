@@ -1,6 +1,7 @@
 package healthcheck
 
 import (
+	"encoding/binary"
 	"net"
 	"net/netip"
 	"slices"
@@ -25,7 +26,8 @@ type Overlay struct {
 // group is everything that is decided together: the checked RRsets of one name, and the hints that follow them.
 type group struct {
 	checked []checked
-	hints   []zones.RRset // HTTPS and SVCB at the name with the address of a checked record in them
+	hints   []zones.RRset   // HTTPS and SVCB at the name with the address of a checked record in them
+	kept    map[uint16]bool // types of RRsets here that are signed, or in a signed zone: they stay as they are
 }
 
 // checked is one RRset that a rule is for.
@@ -62,7 +64,7 @@ func NewOverlay(loaded *zones.Zone, rules []Rule) *Overlay {
 			if !known {
 				g = len(o.groups)
 				at[set.Name] = g
-				o.groups = append(o.groups, group{})
+				o.groups = append(o.groups, group{kept: keptTypes(loaded, set.Name)})
 			}
 			if o.groups[g].checks(set.Type) {
 				continue
@@ -106,6 +108,28 @@ func ruled(loaded *zones.Zone, rule *Rule) []zones.RRset {
 		}
 	}
 	return sets
+}
+
+// keptTypes returns the types at name that must stay as they are: those that signatures cover and, in a zone that comes
+// signed, all. Any change of such a zone needs another serial, which the signature of its SOA record would not cover.
+func keptTypes(loaded *zones.Zone, name zones.Name) map[uint16]bool {
+	var out map[uint16]bool
+	signed := loaded.Signed()
+	for set := range loaded.At(name) {
+		if signed || isSigned(loaded, name, set.Type) {
+			if out == nil {
+				out = make(map[uint16]bool)
+			}
+			out[set.Type] = true
+		}
+	}
+	return out
+}
+
+// isSigned says whether a signature at name covers the records of a type.
+func isSigned(z *zones.Zone, name zones.Name, typ uint16) bool {
+	sigs, _ := z.RRset(name, dns.TypeRRSIG)
+	return slices.ContainsFunc(sigs.Data, func(d []byte) bool { return len(d) > 2 && binary.BigEndian.Uint16(d) == typ })
 }
 
 func (g *group) checks(typ uint16) bool {

@@ -55,6 +55,9 @@ func (v *validator) validate() {
 		return
 	}
 	sets := ruled(v.zone, r)
+	if slices.ContainsFunc(sets, func(s zones.RRset) bool { return v.zone.Signed() || isSigned(v.zone, s.Name, s.Type) }) {
+		v.report(zones.Warning, "the zone is signed: targets are checked, but no record is withdrawn or changed, since its signature would not cover what is left")
+	}
 	for _, t := range r.Types {
 		switch {
 		case t != dns.TypeA && t != dns.TypeAAAA && t != dns.TypeCNAME:

@@ -15,7 +15,8 @@ import (
 // decision for each checked RRset, with the reason for each record left out.
 //
 // It never empties an RRset: below the rule's floor all records stay, in zone order. It never adds a record, but for the
-// named targets of a CNAME. It is pure: the same zone, rules and states give the same changes, and loaded is not modified.
+// named targets of a CNAME. In a zone that comes signed it changes nothing, and elsewhere no RRset with signatures: what is
+// left would not be what was signed. It is pure: the same zone, rules and states give the same changes, and loaded is not modified.
 // It costs what the checked RRsets cost, not the zone. Who calls it for each flip keeps an Overlay instead.
 func Withdraw(loaded *zones.Zone, rules []Rule, state func(Key) Verdict) ([]zones.Change, []Decision) {
 	return NewOverlay(loaded, rules).Withdraw(state)
@@ -62,6 +63,9 @@ func (g *group) decide(state func(Key) Verdict) ([]zones.Change, []Decision) {
 	for i := range g.checked {
 		c := &g.checked[i]
 		d := c.decide(state)
+		if g.kept[c.set.Type] {
+			c.keep(&d)
+		}
 		next := zones.RRset{Name: c.set.Name, Type: c.set.Type, TTL: d.TTL}
 		for j, m := range d.Members {
 			if m.Served {
@@ -75,6 +79,12 @@ func (g *group) decide(state func(Key) Verdict) ([]zones.Change, []Decision) {
 	}
 	for _, set := range g.hints {
 		c, d := g.follow(set, out)
+		if g.kept[set.Type] {
+			if c.New.TTL = set.TTL; !c.New.Equal(c.Old) {
+				d.Signed, d.Outcome = true, "hints do not follow the addresses: "+notWithdrawn
+			}
+			c.New, d.TTL = c.Old, set.TTL
+		}
 		changes, decisions = append(changes, c), append(decisions, d)
 	}
 	return changes, decisions
@@ -89,7 +99,9 @@ type Decision struct {
 	Outcome string
 	// FailOpen says that too few targets are usable, and that all are served whatever their state: somebody should know.
 	FailOpen bool
-	TTL      uint32 // as served
+	// Signed says that something would be left out or changed, and is not, because signatures would not cover what is left.
+	Signed bool
+	TTL    uint32 // as served
 	// Members are the targets in their order; none for the hints of HTTPS and SVCB, which follow A and AAAA.
 	Members []Member
 }
@@ -130,6 +142,31 @@ func (c *checked) decide(state func(Key) Verdict) Decision {
 		c.pickAll(&d)
 	}
 	return d
+}
+
+// notWithdrawn is why a signed RRset stays as it is.
+const notWithdrawn = "not withdrawn: the zone is signed"
+
+// keep makes d one that leaves the RRset as it is loaded, and says so where it would be another.
+func (c *checked) keep(d *Decision) {
+	for i := range d.Members {
+		m := &d.Members[i]
+		loaded := c.set.Type != dns.TypeCNAME || i == c.own
+		if m.Served == loaded {
+			continue
+		}
+		d.Signed, m.Served = true, loaded
+		switch {
+		case loaded:
+			m.Reason += "; " + notWithdrawn
+		default:
+			m.Reason += "; cannot be served: the zone is signed"
+		}
+	}
+	if d.Signed {
+		d.Outcome = d.tally() + ": " + notWithdrawn
+	}
+	d.TTL = c.set.TTL
 }
 
 // judge returns m with the worst of its verdicts.

@@ -70,6 +70,13 @@ func (s *Set) Signed() []byte {
 	return s.Wire[:cap(s.Wire)]
 }
 
+// Signed says whether the zone comes signed: its SOA record is, or it proves what does not exist. Whatever of it is changed,
+// its serial first of all, is not covered by signatures any more.
+func (z *Zone) Signed() bool {
+	soa, ok := nodeType(z.node(z.apex), dns.TypeSOA)
+	return z.denial != Unsigned || ok && soa.sigs != 0
+}
+
 // SignatureSet returns the signatures that cover s, as an RRset of their own; false where there are none.
 func (s *Set) SignatureSet() (Set, bool) {
 	if s.Signatures == 0 {

@@ -249,7 +249,9 @@ func (a *app) publishFlips() error {
 			}
 		}
 		for _, d := range decisions {
-			if d.FailOpen {
+			if d.Signed {
+				a.log.Warn("not withdrawn: the zone is signed", "zone", origin, "record", d.Name.Relative(origin)+" "+zones.TypeString(d.Type), "outcome", d.Outcome)
+			} else if d.FailOpen {
 				a.log.Warn("all targets are kept", "zone", origin, "record", d.Name.Relative(origin)+" "+zones.TypeString(d.Type), "outcome", d.Outcome)
 			}
 		}

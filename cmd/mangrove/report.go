@@ -128,6 +128,10 @@ func (a *app) storeProblems() []string {
 			when(h.FailingSince), h.Failures, h.Err, count(h.Pending, "zone")))
 	}
 	for _, origin := range h.Unreserved {
+		if v, ok := a.live.Version(origin); ok && v.Zone.Signed() {
+			out = append(out, fmt.Sprintf("store: %s is signed, and served with new content under serial %d, which did not rise: it is neither journaled nor mirrored until its file has a higher one", origin, v.Serial))
+			continue
+		}
 		out = append(out, fmt.Sprintf("store: %s is served with new content under an old serial until the store can be written", origin))
 	}
 	return out

@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"github.com/mangrove-dns/mangrove/zones"
-	"github.com/miekg/dns"
 )
 
 // ErrSigned is returned for changes of a zone that comes signed: its signatures would not cover them.
@@ -18,11 +17,7 @@ var ErrSigned = errors.New("the zone is signed: records that are changed would n
 
 // fixed says whether z, which may be nil, can have no serial but its own.
 func fixed(z *zones.Zone) bool {
-	if z == nil {
-		return false
-	}
-	soa, ok := z.Set(z.Apex(), dns.TypeSOA)
-	return z.Denial() != zones.Unsigned || ok && soa.Signatures > 0
+	return z != nil && z.Signed()
 }
 
 // behind says that the journal cannot take what is served: its serial is not newer than the one there.
