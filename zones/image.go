@@ -34,9 +34,9 @@ const (
 )
 
 // imageLayout is the version of everything that an image holds: the head, the nodes (node.go, referral.go, signature.go),
-// the index, how names are hashed. It rises with any change there, which TestImageLayout notices; images of other
+// the chain of names that denies (chain.go), the index, how names are hashed. It rises with any change there, which TestImageLayout notices; images of other
 // layouts are refused.
-const imageLayout = 1
+const imageLayout = 2
 
 var (
 	// ErrImage is wrapped by errors about octets that are not, or not any more, an image of a zone.

@@ -356,6 +356,34 @@ func TestImageFields(t *testing.T) {
 	}
 }
 
+// deniedZone is a zone that comes signed, with the tree of one of the two chains.
+func deniedZone(t *testing.T, with Denial) *Zone {
+	t.Helper()
+	const sig = "13 2 300 20400101000000 20200101000000 1 example.com. AAAA"
+	lines := []string{"example.com. 300 IN SOA ns1.example.com. host.example.com. 7 2 3 4 60", "example.com. 300 IN NS ns.example.net.",
+		"example.com. 300 IN RRSIG SOA " + sig}
+	if with == NSEC {
+		lines = append(lines, "example.com. 60 IN NSEC www.example.com. NS SOA RRSIG NSEC", "example.com. 60 IN RRSIG NSEC "+sig,
+			"www.example.com. 60 IN A 192.0.2.1", "www.example.com. 60 IN NSEC example.com. A RRSIG NSEC", "www.example.com. 60 IN RRSIG NSEC "+sig)
+	} else {
+		lines = append(lines, "example.com. 0 IN NSEC3PARAM 1 0 5 aabbccdd", "example.com. 0 IN RRSIG NSEC3PARAM "+sig)
+		for _, h := range []string{"0p9mhaveqvm6t7vbl5lop2u3t2rp3tom", "2t7b4g4vsa5smi47k61mv5bv1a22bojr"} {
+			lines = append(lines, h+".example.com. 60 IN NSEC3 1 0 5 aabbccdd 2T7B4G4VSA5SMI47K61MV5BV1A22BOJR A RRSIG", h+".example.com. 60 IN RRSIG NSEC3 "+sig)
+		}
+	}
+	b := NewBuilder(MustParseName("example.com."))
+	for _, l := range lines {
+		if err := b.AddRRset(change(t, l).New); err != nil {
+			t.Fatal(err)
+		}
+	}
+	z := b.Zone()
+	if z.Denial() != with {
+		t.Fatalf("the zone denies with %d, want %d", z.Denial(), with)
+	}
+	return z
+}
+
 // TestImageLayout notices that the octets of an image have changed. Then imageLayout must rise, and the hash here be renewed.
 func TestImageLayout(t *testing.T) {
 	before := seed
@@ -365,12 +393,12 @@ func TestImageLayout(t *testing.T) {
 	fmt.Fprintln(h, imageLayout)
 	m := newMaker(5)
 	b, _ := m.zone(300)
-	for _, z := range []*Zone{testZone(t), b.Zone()} {
+	for _, z := range []*Zone{testZone(t), b.Zone(), deniedZone(t, NSEC), deniedZone(t, NSEC3)} {
 		head, arena := z.Image()
 		h.Write(head)
 		h.Write(arena)
 	}
-	const want = "d738d21d80f6ce9c2b73a84b29eebfccf2900aa1f502511e2f61cc98ed96db35"
+	const want = "08c88dcb62294736ee67a8bfe2c6f359a3b251310b78d02848cd7cb3c53daa30"
 	if got := fmt.Sprintf("%x", h.Sum(nil)); got != want {
 		t.Errorf("the octets of images have changed: raise imageLayout, then make this the hash: %s", got)
 	}
