@@ -81,6 +81,17 @@ func buckets() [][]byte {
 		bucketVerdicts, bucketMirrors, bucketMirrorBlobs, bucketEvents}
 }
 
+// fullPages is how full pages get. Keys come in order, most often: those of all zones at a first start, or none but those of
+// one zone, whose values stay as long as they are.
+const fullPages = 0.9
+
+// writable returns a bucket to be written to.
+func writable(tx *bolt.Tx, name []byte) *bolt.Bucket {
+	b := tx.Bucket(name)
+	b.FillPercent = fullPages
+	return b
+}
+
 // keySchema is a key in the meta bucket that no key of a caller can be (see metaKey).
 var keySchema = []byte("schema")
 

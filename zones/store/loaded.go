@@ -140,7 +140,7 @@ func noteLoaded(tx *bolt.Tx, zs []Loaded, refs []image.Ref) (unused []image.Ref,
 		if before, err := getLoaded(tx, z.Origin); err == nil && before.hash != h.hash {
 			unused = append(unused, before.ref())
 		}
-		if err := tx.Bucket(bucketLoaded).Put([]byte(z.Origin.Wire()), h.encode()); err != nil {
+		if err := writable(tx, bucketLoaded).Put([]byte(z.Origin.Wire()), h.encode()); err != nil {
 			return nil, err
 		}
 	}
@@ -222,7 +222,7 @@ func (s *Bolt) Sources(ctx context.Context) (out []Source, err error) {
 
 func (s *Bolt) loadedHeads(ctx context.Context) (out []loadedHead, err error) {
 	err = s.view(ctx, "read sources of zones", func(tx *bolt.Tx) error {
-		out = nil
+		out = make([]loadedHead, 0, s.images.Stats().Images) // as many as there are zones, or nearly
 		return eachLoaded(tx, func(h loadedHead) error {
 			out = append(out, h)
 			return nil

@@ -19,9 +19,6 @@ import (
 // blobChunk is how many octets of a blob are in one value.
 const blobChunk = 64 << 10
 
-// blobFill is how full pages get that chunks are written to in order.
-const blobFill = 0.9
-
 // The blobs of a mirror, as their chunks' keys have them.
 const (
 	partLive = 0
@@ -134,8 +131,7 @@ func partName(part byte) string {
 
 // putBlob makes data the blob at prefix. Chunks that are there already are not written.
 func putBlob(tx *bolt.Tx, prefix, data []byte) error {
-	b := tx.Bucket(bucketMirrorBlobs)
-	b.FillPercent = blobFill
+	b := writable(tx, bucketMirrorBlobs)
 	keep := make(map[string]bool)
 	for n := 0; len(data) > 0; n++ {
 		size := min(len(data), blobChunk)

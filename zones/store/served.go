@@ -74,7 +74,7 @@ func getServed(tx *bolt.Tx, origin zones.Name) (servedHead, bool, error) {
 }
 
 func putServed(tx *bolt.Tx, h servedHead) error {
-	return tx.Bucket(bucketServed).Put([]byte(h.Origin.Wire()), h.encode())
+	return writable(tx, bucketServed).Put([]byte(h.Origin.Wire()), h.encode())
 }
 
 // older says whether serial a is before b (RFC 1982 3.2); of two that are 2^31 apart neither is.
@@ -106,7 +106,7 @@ func eachServed(tx *bolt.Tx, f func(servedHead) error) error {
 // Heads implements Store.
 func (s *Bolt) Heads(ctx context.Context) (out []Head, err error) {
 	err = s.view(ctx, "read served versions", func(tx *bolt.Tx) error {
-		out = nil
+		out = make([]Head, 0, s.images.Stats().Images) // as many as there are zones, or nearly
 		return eachServed(tx, func(h servedHead) error {
 			out = append(out, h.Head)
 			return nil
@@ -279,7 +279,7 @@ func (a *appender) version(tx *bolt.Tx, i int) error {
 		e.Whole, e.Changes = true, nil
 		value = e.encode()
 	}
-	if err := tx.Bucket(bucketJournal).Put(journalKey(v.Origin, v.Generation), value); err != nil {
+	if err := writable(tx, bucketJournal).Put(journalKey(v.Origin, v.Generation), value); err != nil {
 		return err
 	}
 	if !known || older(h.Reserved, v.To) {
