@@ -72,7 +72,9 @@ func (c *cli) check() *checkReport {
 	var reader zonefile.Reader
 	for _, f := range files {
 		rep.Zones++
-		rep.add(readSource(&reader, cfg, f, time.Time{}).problems())
+		src := readSource(&reader, cfg, f, time.Time{})
+		rep.add(src.problems())
+		rep.add(src.expiring(time.Now()))
 	}
 	return rep
 }

@@ -60,6 +60,9 @@ func (a *app) publishSources(ctx context.Context, list []*source) error {
 			errs = append(errs, err)
 			continue
 		}
+		if src.fresh {
+			a.warnExpiring(src)
+		}
 		decided[src.origin] = d
 		updates = append(updates, d.update())
 	}
