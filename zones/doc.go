@@ -39,8 +39,8 @@
 //     copy; as values they are an RRset of their own (signature.go). A zone signed with NSEC or NSEC3 has a chain behind
 //     its nodes: the owners of those records in order, and a tree that finds what covers a name which does not exist
 //     (chain.go). With NSEC3 each node says which record matches or covers its own name (hashed.go).
-//   - Places are offsets, the arena depends on nothing of its process but the seed of the hashes: it may come to lie
-//     in a mapped file.
+//   - Places are offsets, the arena depends on nothing of its process but the seed of the hashes: it may lie
+//     in a mapped file (image.go). A data directory keeps its seed for that; else it is random in each process.
 //
 // An A record at a name of its own takes 48 octets, index included; a zone of five records 570, with its share of the
 // catalog. Limits: ErrTooLarge.
@@ -78,5 +78,5 @@
 // and compare everything that a zone says with it. Files: name.go, order.go, key.go (names), rrset.go, builder.go,
 // packer.go, packsort.go, pack.go (the same zones from many records at once; packer_test.go holds them to the builder's),
 // build.go, node.go, index.go, referral.go, huge*.go (from records to the arena), zone.go, find.go, prefetch*,
-// signature.go, chain.go, denial.go, hashed.go (what comes signed), walk.go (reading it), with.go, overlay.go, diff.go (versions), catalog.go, check*.go (what zones mean).
+// signature.go, chain.go, denial.go, hashed.go (what comes signed), walk.go (reading it), image*.go (keeping it in files, the content hash), with.go, overlay.go, diff.go (versions), catalog.go, check*.go (what zones mean).
 package zones
