@@ -63,7 +63,7 @@ func TestConfigReload(t *testing.T) {
 	if out := n.run("status").stdout; !strings.Contains(out, "listen changed; restart to take it up") {
 		t.Errorf("status does not say that listen takes a restart:\n%s", out)
 	}
-	if n.daemon.waitLog(regexp.MustCompile("keys=listen\\b")) == nil { // it is logged once status shows it
+	if n.daemon.waitLog(regexp.MustCompile(`keys=listen\b`)) == nil { // it is logged once status shows it
 		t.Error("the log does not say that listen takes a restart")
 	}
 	answer(t, "own", n.addr, "www", at12)
