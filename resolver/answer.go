@@ -28,6 +28,17 @@ func (w *Worker) answer(cat *zones.Catalog, query []byte, via Transport, out []b
 		w.qname = query[headerLen : q.end-4]
 		w.current, w.first = w.qname, true
 	}
+	// The first step is made here, once for both ways to go on from it.
+	var at place
+	if q.plain && w.rcode == dns.RcodeSuccess && cat != nil {
+		if at.zone = cat.Find(&w.key, w.key.Labels()); at.zone != nil {
+			at.found = at.zone.Find(&w.key)
+			if answer := w.short(&at, query, out); answer != nil {
+				w.current, w.qname = nil, nil
+				return answer, Outcome{}
+			}
+		}
+	}
 	rare := false
 	switch {
 	case q.opcode != dns.OpcodeQuery && q.opcode != dns.OpcodeNotify && q.opcode != dns.OpcodeUpdate:
@@ -47,7 +58,7 @@ func (w *Worker) answer(cat *zones.Catalog, query []byte, via Transport, out []b
 		}
 		rare = w.tsig != nil
 	default:
-		rare = w.question(cat)
+		rare = w.question(cat, &at)
 	}
 	answer := w.encode(query, out)
 	o := Outcome{Rcode: w.res.Rcode, Truncated: w.enc.truncated, Rare: rare}
@@ -61,8 +72,9 @@ func (w *Worker) refuse(rcode int, extended uint16) {
 	w.res.Rcode, w.res.Extended = rcode, extended
 }
 
-// question answers a sound question of opcode QUERY, or says that it is one of the rare ones.
-func (w *Worker) question(cat *zones.Catalog) (rare bool) {
+// question answers a sound question of opcode QUERY, or says that it is one of the rare ones. at is the question's
+// place where that was looked up.
+func (w *Worker) question(cat *zones.Catalog, at *place) (rare bool) {
 	switch q := &w.req; {
 	case q.qclass == dns.ClassCHAOS:
 		w.chaos()
@@ -71,7 +83,7 @@ func (w *Worker) question(cat *zones.Catalog) (rare bool) {
 	case q.qclass != dns.ClassINET:
 		w.refuse(dns.RcodeRefused, dns.ExtendedErrorCodeNotAuthoritative)
 	case q.qtype < firstMetaType && q.qtype != dns.TypeOPT || q.qtype > lastMetaType || q.qtype == dns.TypeANY:
-		w.decide(cat)
+		w.decide(cat, at)
 	case q.qtype == dns.TypeAXFR || q.qtype == dns.TypeIXFR:
 		return w.transfer(cat)
 	case q.qtype == dns.TypeMAILA || q.qtype == dns.TypeMAILB:
@@ -100,10 +112,15 @@ func (w *Worker) transfer(cat *zones.Catalog) (rare bool) {
 }
 
 // decide fills in the response to a question of class IN, by the steps of RFC 1034 4.3.2.
-func (w *Worker) decide(cat *zones.Catalog) {
+func (w *Worker) decide(cat *zones.Catalog, at *place) {
 	for step := 0; step < maxSteps; step++ {
 		// 2. The nearest zone. Behind a CNAME that leads out of our zones, the resolver goes on.
-		z := w.zone(cat)
+		z, f := at.zone, at.found
+		if step > 0 || !w.req.plain {
+			if z = w.zone(cat); z != nil {
+				f = z.Find(&w.key)
+			}
+		}
 		if z == nil {
 			if step == 0 {
 				w.refuse(dns.RcodeRefused, dns.ExtendedErrorCodeNotAuthoritative)
@@ -111,7 +128,6 @@ func (w *Worker) decide(cat *zones.Catalog) {
 			return
 		}
 		// 3. Down, label by label. Find did it: what it says of a cut or a DNAME comes before the rest.
-		f := z.Find(&w.key)
 		if f.Kind == zones.KindCut && !w.parentSide(&f) {
 			w.refer(z, &f, step) // 3b
 			return

@@ -161,6 +161,7 @@ func send(tb testing.TB, w *Worker, cat *zones.Catalog, wire []byte, via Transpo
 	if problem := unsound(w, wire, got, via); problem != "" {
 		tb.Fatalf("query %x, answer %x: %s", wire, got, problem)
 	}
+	checkShort(tb, w, cat, wire, via, got, outcome)
 	if via == UDP {
 		checkBatch(tb, w, cat, wire, got, outcome)
 	}

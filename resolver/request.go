@@ -34,8 +34,9 @@ type request struct {
 	nsid      bool // the client asks for our identity
 	keepalive bool // the client asks how long a connection may idle
 	version   uint8
-	size      int // the client's UDP payload size, 512 at least
-	tsig      int // where the TSIG record starts, 0 without one
+	size      int  // the client's UDP payload size, 512 at least
+	tsig      int  // where the TSIG record starts, 0 without one
+	plain     bool // a question that Worker.short may answer; nothing is said of what was found wrong behind it
 }
 
 // parse reads msg, which has a header, into q and the question's name into key. It returns FORMERR where msg is not
@@ -71,6 +72,11 @@ func (q *request) parse(msg []byte, key *zones.Key) (rcode int) {
 		off = end + 4
 	}
 
+	if qd == 1 && an|ns == 0 && q.opcode == dns.OpcodeQuery && q.qclass == dns.ClassINET && q.rest(msg, off, ar) {
+		q.plain = plainType(q.qtype)
+		return dns.RcodeSuccess
+	}
+
 	// An ordinary query has nothing in the answer section, and only an IXFR something in the authority section.
 	plain := q.opcode == dns.OpcodeQuery
 	strange := qd > 1 || plain && (an != 0 || ns > 1 || ns == 1 && q.qtype != dns.TypeIXFR)
@@ -84,6 +90,25 @@ func (q *request) parse(msg []byte, key *zones.Key) (rcode int) {
 		return dns.RcodeFormatError
 	}
 	return dns.RcodeSuccess
+}
+
+// rest reads what stands behind the question of nearly every query: nothing, or an OPT record of version 0 without options.
+// False: something else, and nothing was read.
+func (q *request) rest(msg []byte, off, records int) bool {
+	if records == 0 {
+		return off == len(msg)
+	}
+	if records != 1 || len(msg)-off != optLen {
+		return false
+	}
+	// Owner, type and version, then the options' length.
+	opt := msg[off:][:optLen]
+	if opt[0]|opt[1]|opt[6]|opt[9]|opt[10] != 0 || opt[2] != byte(dns.TypeOPT) {
+		return false
+	}
+	q.edns, q.do = true, opt[7]&0x80 != 0
+	q.size = max(minPayload, int(binary.BigEndian.Uint16(opt[3:])))
+	return true
 }
 
 // record reads the record at off and returns where it ends.

@@ -212,7 +212,7 @@ func TestPanicInABatch(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			d := drive(t, "127.0.0.1:0", Options{})
 			for i := range 3 {
-				if _, err := d.client.Write(numbered(t, "ns.example. A", uint16(i))); err != nil {
+				if _, err := d.client.Write(numbered(t, "ns.example. MX", uint16(i))); err != nil {
 					t.Fatal(err)
 				}
 			}

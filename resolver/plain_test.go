@@ -1,0 +1,118 @@
+package resolver
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"testing"
+
+	"github.com/miekg/dns"
+
+	"github.com/mangrove-dns/mangrove/zones"
+)
+
+// checkShort holds the short ways, of reading a query and of answering it, to the long ones. All tests that ask by way of send
+// do so, the fuzzers among them.
+func checkShort(tb testing.TB, w *Worker, cat *zones.Catalog, query []byte, via Transport, want []byte, wanted Outcome) {
+	tb.Helper()
+	if w.parsed = w.own; !w.parse(query) {
+		return
+	}
+	short := w.req
+	if end, ok := restRead(query); ok {
+		long := request{
+			opcode: short.opcode, question: true, end: end, qtype: short.qtype, qclass: short.qclass, size: minPayload, plain: short.plain,
+		}
+		off, ok := end, true
+		for range binary.BigEndian.Uint16(query[10:]) {
+			off, ok = long.record(query, off, true, true)
+		}
+		if !ok || off != len(query) || long != short {
+			tb.Fatalf("query %x: read the short way\n%+v\nthe long way, until %d, %v\n%+v", query, short, off, ok, long)
+		}
+	}
+	w.req.plain = false
+	got, o := w.answer(cat, query, via, make([]byte, 65535))
+	if !bytes.Equal(got, want) || o != wanted {
+		tb.Fatalf("query %x:\nanswered       %x %+v\nthe long way   %x %+v", query, want, wanted, got, o)
+	}
+}
+
+// restRead says that what stands behind the question of query is read the short way, and where the question ends.
+func restRead(query []byte) (end int, ok bool) {
+	if !bytes.Equal(query[4:10], []byte{0, 1, 0, 0, 0, 0}) {
+		return 0, false
+	}
+	end, ok = new(zones.Key).Parse(query, headerLen)
+	if !ok || end+4 > len(query) {
+		return 0, false
+	}
+	return end + 4, new(request).rest(query, end+4, int(binary.BigEndian.Uint16(query[10:])))
+}
+
+// TestPlain says which answers go the short way: were it none, the comparison above would compare nothing.
+func TestPlain(t *testing.T) {
+	cat := packetCatalog(t)
+	for _, c := range []struct {
+		question string
+		want     bool
+	}{
+		{"host.example. A", true},
+		{"HOST.example. A", true},
+		{"host.example. A +edns", true},
+		{"host.example. A +dnssec", true},
+		{"mail.example. AAAA +bufsize=512", true},
+		{"host.example. TXT", true},
+		{"host.example. AAAA", false},
+		{"host.example. A +nsid", false},
+		{"host.example. A +edns=1", false},
+		{"host.example. A +option=65001", false},
+		{"host.example. A CH", false},
+		{"host.example. ANY", false},
+		{"example. MX", false},
+		{"www.example. A", false},
+		{"x.w.example. A", false},
+		{"ns.sub.example. A", false},
+		{"x.d.example. A", false},
+		{"elsewhere. A", false},
+	} {
+		t.Run(c.question, func(t *testing.T) {
+			query := pack(t, parseQuery(t, c.question).msg)
+			w := NewWorker(Policy{})
+			send(t, w, cat, query, UDP)
+			if !w.parse(query) {
+				t.Fatal("not parsed")
+			}
+			if got := goesShort(w, cat, query); got != c.want {
+				t.Errorf("got %v, want %v", got, c.want)
+			}
+		})
+	}
+}
+
+// goesShort says whether w answers query, which it has read, the short way.
+func goesShort(w *Worker, cat *zones.Catalog, query []byte) bool {
+	if w.rcode != dns.RcodeSuccess || !w.req.plain {
+		return false
+	}
+	z := cat.Find(&w.key, w.key.Labels())
+	return z != nil && w.short(&place{z, z.Find(&w.key)}, query, make([]byte, maxMessage)) != nil
+}
+
+// TestPlainAtTheLimit has answers grow past what the client, the policy and the room for them allow.
+func TestPlainAtTheLimit(t *testing.T) {
+	for _, octets := range []int{400, 430, 440, 441, 442, 443, 444, 445, 446, 447, 448, 449, 450, 451, 452, 453, 454, 455, 456, 457, 458, 459, 470, 1300} {
+		data := ""
+		for left := octets; left > 0; left -= 200 {
+			data += fmt.Sprintf(" %q", bytes.Repeat([]byte("x"), min(left, 200)))
+		}
+		cat := parseCatalog(t, "example.", "@ SOA ns h 1 2 3 4 5\n@ NS ns\nt TXT"+data+"\n")
+		for _, options := range []string{"", " +edns", " +bufsize=512", " +bufsize=4096"} {
+			query := pack(t, parseQuery(t, "t.example. TXT"+options).msg)
+			for _, via := range []Transport{UDP, TCP} {
+				send(t, NewWorker(Policy{}), cat, query, via)
+				send(t, NewWorker(Policy{MaxUDPSize: 512}), cat, query, via)
+			}
+		}
+	}
+}
