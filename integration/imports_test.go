@@ -62,6 +62,8 @@ var allowed = map[string][]string{
 	"zones":          {},
 	"zones/zonefile": {"zones"},
 	"zones/image":    {"zones"},
+	"zones/edits":    {"zones"},
+	"zones/zonemd":   {"zones"},
 	"zones/store":    {"zones", "zones/image"},
 	"zones/live":     {"zones"},
 	"zones/dnssec":   {"zones"},
