@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -18,6 +19,7 @@ import (
 	"github.com/mangrove-dns/mangrove/healthcheck"
 	"github.com/mangrove-dns/mangrove/providers"
 	"github.com/mangrove-dns/mangrove/zones"
+	"github.com/mangrove-dns/mangrove/zones/edits"
 	"github.com/mangrove-dns/mangrove/zones/live"
 	"github.com/mangrove-dns/mangrove/zones/store"
 	"github.com/mangrove-dns/mangrove/zones/zonefile"
@@ -88,7 +90,7 @@ func openApp(ctx context.Context, cfg *config, log *slog.Logger) (_ *app, err er
 	}
 	a := &app{
 		log: log, now: time.Now, store: st,
-		sources: newSources(st, time.Now),
+		sources: newSources(st, edits.New(filepath.Join(cfg.Data, editsDir), edits.Options{}), time.Now),
 		zones:   make(map[zones.Name]*zoneState), watched: make(map[healthcheck.Key][]zones.Name),
 		saved: make(map[healthcheck.Key]healthcheck.State), flipped: make(chan struct{}, 1), handNow: make(chan struct{}, 1),
 		checked: make(map[zones.Name]*zoneState), including: make(map[zones.Name]*zoneState),

@@ -29,6 +29,8 @@ type operator interface {
 	Push(ctx context.Context, q planQuery) ([]pushReport, error)
 	Reload(ctx context.Context) (*reloadReport, error)
 	Forget(ctx context.Context, origin zones.Name) error
+	Content(ctx context.Context, q contentQuery) (*contentReport, error)
+	History(ctx context.Context, q historyQuery) ([]versionReport, error)
 	StoreCheck(ctx context.Context) ([]string, error)
 	Backup(ctx context.Context, w io.Writer) error
 	Close() error
@@ -127,6 +129,8 @@ func controlHandler(op operator) http.Handler {
 		}
 		return struct{}{}, op.Forget(ctx, name)
 	})
+	call(mux, "content", op.Content)
+	call(mux, "history", op.History)
 	call(mux, "store-check", func(ctx context.Context, _ struct{}) ([]string, error) { return op.StoreCheck(ctx) })
 	mux.HandleFunc("POST /v1/backup", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/octet-stream")
@@ -253,6 +257,14 @@ func (c *controlClient) Reload(ctx context.Context) (*reloadReport, error) {
 func (c *controlClient) Forget(ctx context.Context, origin zones.Name) error {
 	_, err := ask[struct{}](ctx, c, "forget", origin.String())
 	return err
+}
+
+func (c *controlClient) Content(ctx context.Context, q contentQuery) (*contentReport, error) {
+	return ask[*contentReport](ctx, c, "content", q)
+}
+
+func (c *controlClient) History(ctx context.Context, q historyQuery) ([]versionReport, error) {
+	return ask[[]versionReport](ctx, c, "history", q)
 }
 
 func (c *controlClient) StoreCheck(ctx context.Context) ([]string, error) {

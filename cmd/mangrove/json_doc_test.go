@@ -30,12 +30,16 @@ var jsonPages = map[reflect.Type]string{
 	reflect.TypeFor[healthReport]():     "checked RRset",
 	reflect.TypeFor[targetReport]():     "target",
 	reflect.TypeFor[providers.Status](): "mirror",
+	reflect.TypeFor[diffReport]():       "zone diff",
+	reflect.TypeFor[diffSide]():         "side",
+	reflect.TypeFor[recordRow]():        "record",
+	reflect.TypeFor[versionReport]():    "zone history",
 }
 
 // TestJSONPage holds JSON.md to the types: every field with its type and whether it can be absent, and no other.
 func TestJSONPage(t *testing.T) {
 	p := jsonPage{t: t, sections: docSections(t, "JSON.md"), seen: map[reflect.Type]bool{}}
-	for _, root := range []any{checkReport{}, []planReport{}, []pushReport{}, statusReport{}} {
+	for _, root := range []any{checkReport{}, []planReport{}, []pushReport{}, statusReport{}, diffReport{}, []versionReport{}} {
 		p.typeOf(reflect.TypeOf(root))
 	}
 	for typ, heading := range jsonPages {
@@ -132,6 +136,8 @@ func TestJSONWords(t *testing.T) {
 		{"change", "op", texted(providers.Add, providers.Remove, providers.Alter)},
 		{"change", "why", texted(providers.Edited, providers.Withdrawn, providers.Restored, providers.Drift, providers.Adopted, providers.Serial)},
 		{"zone", "state", texted(sourceOK, sourceBroken, sourceGone)},
+		{"record", "op", []string{"+", "-"}},
+		{"zone history", "cause", []string{causeFile, causeHealth}},
 		{"target", "state", []string{healthcheck.Unknown.String(), healthcheck.Up.String(), healthcheck.Degraded.String(), healthcheck.Down.String()}},
 		{"mirror", "phase", texted(providers.Starting, providers.Unreachable, providers.Behind, providers.Blocked, providers.Diverged,
 			providers.Drifted, providers.Pending, providers.Verifying, providers.InSync)},

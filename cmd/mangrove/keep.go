@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -82,19 +83,21 @@ func (s *sources) keepWaiting(ctx context.Context) error {
 		return err
 	}
 	todo := s.takeWaiting()
+	var unnoted error
 	for len(todo) > 0 {
 		n := batchOf(todo)
 		err := ctx.Err()
 		if err == nil {
+			unnoted = errors.Join(unnoted, s.noteEdits(ctx, todo[:n]))
 			err = s.write(ctx, todo[:n])
 		}
 		if err != nil {
 			s.putBack(todo)
-			return err
+			return errors.Join(err, unnoted)
 		}
 		todo = todo[n:]
 	}
-	return nil
+	return unnoted
 }
 
 // takeWaiting takes what waits and the store has not, in the order in which the store writes fastest.
@@ -149,6 +152,25 @@ func (s *sources) write(ctx context.Context, batch []waiting) error {
 	return nil
 }
 
+// noteEdits notes what the versions of a batch change in those that the store still has, for rollbacks. It is asked for zones alone
+// that the store has. That it fails keeps nothing from being kept: what is missing then is found missing by its hashes.
+func (s *sources) noteEdits(ctx context.Context, batch []waiting) error {
+	var errs []error
+	for _, w := range batch {
+		if _, had := s.kept[w.src.origin]; !had {
+			continue
+		}
+		before, err := s.store.Loaded(ctx, w.src.origin)
+		if err == nil {
+			err = s.edits.Append(before.Zone, w.src.zone, w.src.read)
+		}
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			errs = append(errs, fmt.Errorf("edit is not noted: %w", err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
 // loaded is w as the store keeps it.
 func (w waiting) loaded() store.Loaded {
 	made := recipe{conf: w.src.conf.text, found: w.src.found, ctimes: make([]int64, len(w.files))}
@@ -189,5 +211,5 @@ func (s *sources) forget(ctx context.Context, origin zones.Name) error {
 		return err
 	}
 	delete(s.kept, origin)
-	return nil
+	return s.edits.Forget(origin)
 }

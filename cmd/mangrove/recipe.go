@@ -17,7 +17,7 @@ type recipe struct {
 
 // readingRevision says how files become zones and problems: it rises when the same files give others. Versions made by another
 // one are read again.
-const readingRevision = 1
+const readingRevision = 2 // ZONEMD is judged
 
 var errRecipe = errors.New("was made by another version of mangrove")
 

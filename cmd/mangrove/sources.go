@@ -16,6 +16,7 @@ import (
 
 	"github.com/mangrove-dns/mangrove/healthcheck"
 	"github.com/mangrove-dns/mangrove/zones"
+	"github.com/mangrove-dns/mangrove/zones/edits"
 	"github.com/mangrove-dns/mangrove/zones/store"
 	"github.com/mangrove-dns/mangrove/zones/zonefile"
 )
@@ -65,6 +66,7 @@ func (src *source) concerned(paths map[string]bool) bool {
 // sources reads zones and remembers their last good versions in the store.
 type sources struct {
 	store store.Store
+	edits *edits.Log
 	now   func() time.Time
 
 	writing sync.Mutex                 // held while last good versions are written or forgotten
@@ -75,8 +77,11 @@ type sources struct {
 	wake    chan struct{}          // there is some
 }
 
-func newSources(st store.Store, now func() time.Time) *sources {
-	return &sources{store: st, now: now, waiting: make(map[zones.Name]waiting), wake: make(chan struct{}, 1)}
+// editsDir is the directory in the data directory that remembers edits.
+const editsDir = "edits"
+
+func newSources(st store.Store, log *edits.Log, now func() time.Time) *sources {
+	return &sources{store: st, edits: log, now: now, waiting: make(map[zones.Name]waiting), wake: make(chan struct{}, 1)}
 }
 
 // readAll reads zones from their files, in parallel within the cores, the largest first, and tells prog of each.
@@ -142,8 +147,11 @@ func readSource(reader *zonefile.Reader, cfg *config, f zonefile.ZoneFile, now t
 	if len(res.Files) > 1 {
 		src.includes = slices.Clone(res.Files[1:])
 	}
-	problems := res.Problems
-	if res.Zone != nil {
+	problems, zone := res.Problems, res.Zone
+	if zone != nil {
+		var digest []zones.Problem
+		zone, digest = judgeDigest(zone, res.Where)
+		problems = append(problems, digest...)
 		problems = append(problems, zones.Check(res.Zone, zones.CheckOptions{Where: res.Where, Checked: checkedNames(rules)})...)
 		if conf != nil {
 			confProblems = append(confProblems, conf.against(cfg, res.Zone, rules)...)
@@ -152,12 +160,12 @@ func readSource(reader *zonefile.Reader, cfg *config, f zonefile.ZoneFile, now t
 	slices.SortStableFunc(confProblems, func(a, b zones.Problem) int { return cmp.Compare(a.Pos.Line, b.Pos.Line) })
 	src.add(problems...)
 	src.add(confProblems...)
-	if res.Zone == nil || hasErrors(problems) {
+	if zone == nil || hasErrors(problems) {
 		return src
 	}
-	src.zone, src.zoneFiles, src.fileVersion = res.Zone, res.Files, versionOf(storeFiles(res.Files), nil)
+	src.zone, src.zoneFiles, src.fileVersion = zone, res.Files, versionOf(storeFiles(res.Files), nil)
 	if !hasErrors(confProblems) {
-		src.accept(res.Zone, conf, rules)
+		src.accept(zone, conf, rules)
 		src.version = versionOf(storeFiles(res.Files), conf.text)
 	}
 	return src

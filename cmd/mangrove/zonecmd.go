@@ -17,7 +17,7 @@ func (c *cli) zoneCommand() *cobra.Command {
 		Short: "Work on one zone: its file, and what was served of it",
 		RunE:  needsCommand,
 	}
-	cmd.AddCommand(c.zoneFmtCommand(), &cobra.Command{
+	cmd.AddCommand(c.zoneFmtCommand(), c.zoneDiffCommand(), c.zoneShowCommand(), c.zoneHistoryCommand(), c.zoneRollbackCommand(), c.zoneDigestCommand(), &cobra.Command{
 		Use:   "forget ZONE",
 		Short: "Stop serving a zone whose file is gone",
 		Long: `A zone whose file vanishes is served on, because a missing file is a mistake more often than a wish. Forget ends that. What its

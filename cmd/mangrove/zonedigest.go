@@ -1,0 +1,107 @@
+package main
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/miekg/dns"
+	"github.com/spf13/cobra"
+
+	"github.com/mangrove-dns/mangrove/zones"
+	"github.com/mangrove-dns/mangrove/zones/zonefile"
+	"github.com/mangrove-dns/mangrove/zones/zonemd"
+)
+
+// judgeDigest verifies the ZONEMD records of a zone that was read, and returns what is to be taken up of it. An
+// unsigned zone goes on without them: its serial, and what is withdrawn, are ours, and a digest that no longer is that of the zone makes
+// it worthless to whoever verifies, while none does no harm (RFC 8976 4). A new one would cost a pass over the zone for each
+// verdict. Signed zones are served as they came.
+func judgeDigest(z *zones.Zone, where func(zones.Name, uint16, int) zones.Pos) (*zones.Zone, []zones.Problem) {
+	v := zonemd.Verify(z)
+	if v.Status == zonemd.Absent {
+		return z, nil
+	}
+	var problems []zones.Problem
+	if v.Text != "" {
+		severity := zones.Warning
+		if v.Status == zonemd.Failed {
+			severity = zones.Error
+		}
+		problems = append(problems, zones.Problem{Pos: where(z.Origin(), dns.TypeZONEMD, v.Record), Severity: severity,
+			Text: fmt.Sprintf("the ZONEMD record of %s %s", z.Origin(), v.Text)})
+	}
+	if z.Denial() != zones.Unsigned {
+		return z, problems
+	}
+	without, err := z.With([]zones.Change{{Name: z.Origin(), Type: dns.TypeZONEMD}})
+	if err != nil {
+		return z, problems // cannot happen: a record that goes fits
+	}
+	return without.Compact(), problems
+}
+
+func (c *cli) zoneDigestCommand() *cobra.Command {
+	var hashes []string
+	cmd := &cobra.Command{
+		Use:   "zonemd [FILE | ZONE]",
+		Short: "Print the ZONEMD record of a zone file",
+		Long: `Zonemd prints the ZONEMD records (RFC 8976) for the contents of a zone file: with them, whoever gets the file can tell that it is whole. Put them into the file, in the place
+of those that it has, which do not count. They are for the SOA serial that the file says.`,
+		Example: `  mangrove zone zonemd example.com
+  mangrove zone zonemd --hash sha384,sha512 zones/example.com.zone`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var which []zonemd.Algorithm
+			for _, h := range hashes {
+				a, ok := map[string]zonemd.Algorithm{"sha384": zonemd.SHA384, "sha512": zonemd.SHA512}[h]
+				if !ok {
+					return usageError{cmd.CommandPath(), fmt.Errorf("unknown hash %q: there are sha384 and sha512", h)}
+				}
+				which = append(which, a)
+			}
+			path, err := c.fileOf(args[0])
+			if err != nil {
+				return err
+			}
+			z, err := c.parseFile(path, zones.Name{})
+			if err != nil {
+				return err
+			}
+			set, err := zonemd.New(z, which...)
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintln(c.stdout, set)
+			return err
+		},
+	}
+	cmd.Flags().StringSliceVar(&hashes, "hash", []string{"sha384"}, "hashes: sha384, sha512")
+	return cmd
+}
+
+// parseFile reads a zone file that must have no errors, as it stands; its problems are printed. The zone follows from its name where
+// origin is zero.
+func (c *cli) parseFile(path string, origin zones.Name) (*zones.Zone, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	res, err := zonefile.ParseBytes(path, data, zonefile.Options{Origin: origin})
+	if err != nil {
+		return nil, err
+	}
+	return c.goodZone(path, res)
+}
+
+// goodZone returns what a file holds that has no errors.
+func (c *cli) goodZone(path string, res *zonefile.Result) (*zones.Zone, error) {
+	if res.Errors == 0 {
+		return res.Zone, nil
+	}
+	for _, p := range res.Problems {
+		if p.Severity == zones.Error {
+			fmt.Fprintln(c.stderr, p)
+		}
+	}
+	return nil, fmt.Errorf("%s: %s", path, count(res.Errors, "error"))
+}

@@ -1,0 +1,123 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mangrove-dns/mangrove/zones"
+)
+
+func (c *cli) zoneShowCommand() *cobra.Command {
+	var served, loaded bool
+	cmd := &cobra.Command{
+		Use:   "show ZONE [NAME [TYPE]]",
+		Short: "Print what a zone holds, and what is left out of it and why",
+		Long: `Show prints the records of a zone as lines of a zone file, or those of one NAME (relative to the zone, @ for its apex) and TYPE: as they are served, with
+what is left out as comments; with --loaded, as the operator wrote them. ZONE@SERIAL is what was served with that serial, or what was loaded then.`,
+		Example: `  mangrove zone show example.com
+  mangrove zone show example.com www A
+  mangrove zone show --loaded example.com @
+  mangrove zone show example.com@41`,
+		Args: cobra.RangeArgs(1, 3),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			name, serial, hasSerial := cutSerial(args[0])
+			q := contentQuery{Zone: name, Loaded: loaded}
+			if hasSerial {
+				q.Serial = &serial
+			}
+			if loaded && served {
+				return usageError{cmd.CommandPath(), errors.New("--served and --loaded exclude each other")}
+			}
+			only, err := newSelection(args)
+			if err != nil {
+				return usageError{cmd.CommandPath(), err}
+			}
+			op, err := c.operator(cmd.Context())
+			if err != nil {
+				return err
+			}
+			defer op.Close()
+			rep, err := op.Content(cmd.Context(), q)
+			if err != nil {
+				return err
+			}
+			z, err := rep.zone()
+			if err != nil {
+				return err
+			}
+			return showZone(c.stdout, z, rep.Left, only)
+		},
+	}
+	cmd.Flags().BoolVar(&served, "served", false, "as it is served (the default)")
+	cmd.Flags().BoolVar(&loaded, "loaded", false, "as the operator wrote it")
+	return cmd
+}
+
+// selection is what of a zone is to be shown.
+type selection struct {
+	name zones.Name // zero: all
+	typ  uint16     // 0: all
+}
+
+// newSelection reads ZONE [NAME [TYPE]].
+func newSelection(args []string) (s selection, err error) {
+	zone, _, _ := cutSerial(args[0])
+	origin, err := zones.ParseName(zone)
+	if err != nil || len(args) == 1 {
+		return s, err
+	}
+	if args[1] == "@" {
+		s.name = origin
+	} else if s.name, err = zones.ParseRelative(args[1], origin); err != nil {
+		return s, err
+	}
+	if !s.name.Within(origin) {
+		return s, fmt.Errorf("%s is not in %s", s.name, origin)
+	}
+	if len(args) == 3 {
+		s.typ, err = zones.ParseType(args[2])
+	}
+	return s, err
+}
+
+func (s selection) has(name zones.Name, typ uint16) bool {
+	return (s.name.IsZero() || name == s.name) && (s.typ == 0 || typ == s.typ)
+}
+
+// showZone prints records in columns, those left out as comments behind them.
+func showZone(out io.Writer, z *zones.Zone, left []leftReport, only selection) error {
+	origin := z.Origin()
+	var rows [][]string
+	for s := range z.RRsets() {
+		if !only.has(s.Name, s.Type) {
+			continue
+		}
+		for i := range s.Data {
+			rows = append(rows, []string{s.Name.Relative(origin), fmt.Sprint(s.TTL), zones.TypeString(s.Type), s.Text(i)})
+		}
+	}
+	shown := len(rows)
+	table(out, "", rows)
+	rows = nil
+	for _, l := range left {
+		name, err := zones.ParseRelative(l.Name, origin)
+		if l.Name == "@" {
+			name, err = origin, nil
+		}
+		typ, terr := zones.ParseType(l.Type)
+		if err = errors.Join(err, terr); err != nil {
+			return err
+		}
+		if only.has(name, typ) {
+			rows = append(rows, []string{"; left out: " + l.Name, l.Type, l.Target, l.Reason})
+		}
+	}
+	table(out, "", rows)
+	if shown+len(rows) == 0 {
+		return errors.New("there is nothing of the kind")
+	}
+	return nil
+}
