@@ -93,6 +93,9 @@ func (p *parser) rdataForeign(h header) ([]byte, *rdataFault) {
 		return nil, nil
 	}
 	if h.typ == dns.TypeLOC {
+		if fault := badLOC(h.data); fault != nil {
+			return nil, fault
+		}
 		h.data = completeLOC(h.data)
 	}
 	var text strings.Builder

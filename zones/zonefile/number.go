@@ -103,7 +103,7 @@ func lookupType(text []byte) (uint16, bool) {
 	}
 	if strings.HasPrefix(string(up), "TYPE") {
 		n, ok := parseUint(up[4:], 65535)
-		return uint16(n), ok && (up[4] != '0' || len(up) == 5)
+		return uint16(n), ok
 	}
 	return 0, false
 }

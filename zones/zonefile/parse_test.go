@@ -82,6 +82,10 @@ func TestBadInput(t *testing.T) {
 			"4:5: type ANY stands in messages alone, a zone cannot hold it\n5:5: type AXFR stands in messages alone, a zone cannot hold it\n" +
 				"6:5: type OPT stands in messages alone, a zone cannot hold it\n7:5: type TYPE0 stands in messages alone, a zone cannot hold it\n" +
 				"8:5: type TYPE250 stands in messages alone, a zone cannot hold it"},
+		{"LOC", "a LOC 52 N 4 E 1.234m\nb LOC 52 1 1.2345 N 4 E 1m\nc LOC 1 2 3 N 4 5 6 W 10 20 30 40 50", "4:16: the LOC record of a.example.org. has too many decimals: seconds have three, metres two\n" +
+			"5:12: the LOC record of b.example.org. has too many decimals: seconds have three, metres two\n" +
+			"6:35: the LOC record of c.example.org. has more than an altitude and three sizes behind its longitude"},
+		{"NSEC without types", "a NSEC b", "4:8: the NSEC record of a.example.org. ends before its types"},
 		{"indented owner", "  www A 192.0.2.1", `4:3: unknown record type "www": a line that starts with white space continues the record before it, it has no owner of its own`},
 		{"class", "www CH TXT x\nwww CLASS3 TXT x\nwww 300 HS TXT x\nwww CLASS1 TXT x", "4:5: class CH: only IN is served\n5:5: class CLASS3: only IN is served\n6:9: class HS: only IN is served"},
 		{"two classes", "www IN IN A 192.0.2.1", `4:8: a second class "IN" in one record`},

@@ -77,7 +77,7 @@ t001.example.org. 300 IN TXT "a b 8" "$" "$"
 // TestRFC3597 has the generic form, for unknown types and known ones.
 func TestRFC3597(t *testing.T) {
 	r := parseGood(t, top+"a TYPE65280 \\# 4 0a000001\nb TYPE65281 \\# 0\nc A \\# 4 c0 00 02\t01\nd TYPE1 192.0.2.1\n"+
-		"e CLASS1 TYPE65280 \\# 4 ( 0A00\n 0001 )\nf NS \\# 4 02787900\ng TXT \"\\#\" 4 00000000\nh type65280 \\# 00004 00000000\n")
+		"e CLASS1 TYPE65280 \\# 4 ( 0A00\n 0001 )\nf NS \\# 4 02787900\ng TXT \"\\#\" 4 00000000\nh type65280 \\# 00004 00000000\ni TYPE00016 x\n")
 	for _, tt := range []struct {
 		name string
 		typ  uint16
@@ -91,6 +91,7 @@ func TestRFC3597(t *testing.T) {
 		{"f", dns.TypeNS, "\x02xy\x00"},
 		{"g", dns.TypeTXT, "\x01#\x014\x0800000000"},
 		{"h", 65280, "\x00\x00\x00\x00"},
+		{"i", dns.TypeTXT, "\x01x"},
 	} {
 		set, _ := r.Zone.RRset(zones.MustParseName(tt.name+".example.org"), tt.typ)
 		if len(set.Data) != 1 || string(set.Data[0]) != tt.want {

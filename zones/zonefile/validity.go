@@ -1,6 +1,7 @@
 package zonefile
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"slices"
@@ -32,6 +33,9 @@ func incomplete(typ uint16, wire []byte) string {
 		fixed, what = 2, "fingerprint"
 	case dns.TypeCERT:
 		fixed, what = 5, "certificate"
+	case dns.TypeNSEC: // it is of itself at least
+		n, _ := nameLen(wire)
+		fixed, what = n, "types"
 	}
 	switch got := len(wire) - fixed; {
 	case what == "":
@@ -87,6 +91,31 @@ func sortTypes(rr dns.RR) {
 	}
 	slices.Sort(*types)
 	*types = slices.Compact(*types)
+}
+
+// badLOC says what is wrong with the data of a LOC record that miekg/dns passes over: more decimals than there are octets for
+// (RFC 1876 3), which are thousandths of seconds and centimetres, and what stands behind the last field.
+func badLOC(data []token) *rdataFault {
+	directions, sizes := 0, 0
+	for i, t := range data {
+		if len(t.text) == 1 && bytes.ContainsAny(t.text, "NSEWnsew") {
+			directions++
+			continue
+		}
+		limit := 3
+		if directions == 2 {
+			limit = 2
+			sizes++
+		}
+		if sizes > 4 {
+			return &rdataFault{at: i, text: "has more than an altitude and three sizes behind its longitude"}
+		}
+		_, decimals, _ := bytes.Cut(bytes.TrimRight(t.text, "mM"), []byte("."))
+		if len(decimals) > limit {
+			return &rdataFault{at: i, text: "has too many decimals: seconds have three, metres two"}
+		}
+	}
+	return nil
 }
 
 // completeLOC adds the minutes and seconds that may be left out in a LOC record (RFC 1876 3), where miekg/dns has trouble without.
