@@ -137,7 +137,7 @@ func (d *differing) round(t *testing.T, rnd *rand.Rand, questions, number int) {
 	}
 	wait.Wait()
 	for i, q := range asked {
-		c := comparison{question: q, realm: of[i], apex: apex, verdicts: map[string]verdict{}, answers: map[string]*dns.Msg{}}
+		c := comparison{question: q, realm: of[i], apex: apex, size: len(answers["mangrove"][i]), verdicts: map[string]verdict{}, answers: map[string]*dns.Msg{}}
 		for name := range servers {
 			c.verdicts[name], c.answers[name] = judge(answers[name][i], apex)
 		}
@@ -196,6 +196,7 @@ type comparison struct {
 	question question
 	realm    *realm
 	apex     map[string]bool // of all zones that are served
+	size     int             // of mangrove's answer
 	verdicts map[string]verdict
 	answers  map[string]*dns.Msg
 }

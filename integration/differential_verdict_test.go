@@ -14,7 +14,8 @@ type aspect int
 
 const (
 	aspectRcode aspect = iota
-	aspectFlags
+	aspectAA
+	aspectFlags // the others
 	aspectTruncated
 	aspectQuestion
 	aspectEDNS
@@ -26,7 +27,7 @@ const (
 	aspects
 )
 
-var aspectNames = [aspects]string{"rcode", "flags", "truncation", "question", "EDNS", "answer", "order of the answer", "authority", "glue", "sibling glue"}
+var aspectNames = [aspects]string{"rcode", "AA", "flags", "truncation", "question", "EDNS", "answer", "order of the answer", "authority", "glue", "sibling glue"}
 
 // verdict is an answer, reduced to what has to be alike.
 type verdict [aspects]string
@@ -53,8 +54,8 @@ func judge(wire []byte, apex map[string]bool) (verdict, *dns.Msg) {
 	}
 	var v verdict
 	v[aspectRcode] = rcodeText(m)
-	v[aspectFlags] = fmt.Sprintf("qr %t, opcode %d, aa %t, rd %t, ra %t, z %t, ad %t, cd %t", m.Response, m.Opcode, m.Authoritative,
-		m.RecursionDesired, m.RecursionAvailable, m.Zero, m.AuthenticatedData, m.CheckingDisabled)
+	v[aspectAA] = fmt.Sprint(m.Authoritative)
+	v[aspectFlags] = fmt.Sprintf("qr %t, opcode %d, rd %t, ra %t, z %t, ad %t, cd %t", m.Response, m.Opcode, m.RecursionDesired, m.RecursionAvailable, m.Zero, m.AuthenticatedData, m.CheckingDisabled)
 	v[aspectTruncated] = fmt.Sprint(m.Truncated)
 	for _, q := range m.Question {
 		v[aspectQuestion] += fmt.Sprintf("%s %s %s; ", q.Name, dns.Class(q.Qclass), dns.Type(q.Qtype))

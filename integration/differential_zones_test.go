@@ -53,7 +53,12 @@ func newRealm(rnd *rand.Rand, base string) *realm {
 func pick[T any](rnd *rand.Rand, list []T) T { return list[rnd.IntN(len(list))] }
 
 // under puts labels, with their final dot, before a name.
-func under(labels, name string) string { return strings.TrimSuffix(labels+name, ".") + "." }
+func under(labels, name string) string {
+	if name == "." {
+		return labels
+	}
+	return labels + name
+}
 
 // zone makes the text of a zone.
 func (r *realm) zone(origin string) string {
