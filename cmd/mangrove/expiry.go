@@ -2,7 +2,11 @@ package main
 
 import (
 	"context"
+	"encoding/binary"
+	"fmt"
 	"time"
+
+	"github.com/miekg/dns"
 
 	"github.com/mangrove-dns/mangrove/zones"
 )
@@ -12,7 +16,7 @@ func (src *source) expiring(now time.Time) []zones.Problem {
 	if src.zone == nil || !src.zone.Signed() {
 		return nil
 	}
-	out := zones.ExpiringSignatures(src.zone, now)
+	out := expiringSignatures(src.zone, now)
 	for i := range out {
 		out[i].Pos.File = src.path
 	}
@@ -42,4 +46,63 @@ func (a *app) warnAllExpiring(ctx context.Context) {
 		}
 		a.warnExpiring(src)
 	}
+}
+
+// expiryWarning is how long before a signature expires expiringSignatures tells of it.
+const expiryWarning = 3 * 24 * time.Hour
+
+// expiringSignatures reports signatures in z that do not count at now, or soon will not: expired, not valid yet, or valid for
+// less than expiryWarning. Of each kind it names one, that which expires or begins first, and says how many there are. It reads
+// every record of a zone with signatures.
+func expiringSignatures(z *zones.Zone, now time.Time) []zones.Problem {
+	var kinds [3]struct {
+		n     int
+		left  int32 // seconds until the moment that is told, of the first
+		name  zones.Name
+		typ   uint16
+		words string
+	}
+	kinds[0].words, kinds[1].words, kinds[2].words = "expired", "is not valid before", "expires"
+	for set := range z.RRsets() {
+		if set.Type != dns.TypeRRSIG {
+			continue
+		}
+		for _, d := range set.Data {
+			if len(d) < 18 { // up to the signer, RFC 4034 3.1
+				continue
+			}
+			// Serial number arithmetic, RFC 4034 3.1.5.
+			left := int32(binary.BigEndian.Uint32(d[8:]) - uint32(now.Unix()))
+			begins := int32(binary.BigEndian.Uint32(d[12:]) - uint32(now.Unix()))
+			kind := -1
+			switch {
+			case left < 0:
+				kind = 0
+			case begins > 0:
+				kind, left = 1, begins
+			case time.Duration(left)*time.Second < expiryWarning:
+				kind = 2
+			}
+			if kind < 0 {
+				continue
+			}
+			k := &kinds[kind]
+			if k.n++; k.n == 1 || left < k.left {
+				k.left, k.name, k.typ = left, set.Name, binary.BigEndian.Uint16(d)
+			}
+		}
+	}
+	var out []zones.Problem
+	for _, k := range kinds {
+		if k.n == 0 {
+			continue
+		}
+		at := now.Add(time.Duration(k.left) * time.Second).UTC().Format(time.RFC3339)
+		text := fmt.Sprintf("%s: the signature of %s %s %s %s", z.Origin(), k.name, zones.TypeString(k.typ), k.words, at)
+		if k.n > 1 {
+			text += fmt.Sprintf(" (and %d more signatures likewise)", k.n-1)
+		}
+		out = append(out, zones.Problem{Severity: zones.Warning, Text: text + "; sign the zone again"})
+	}
+	return out
 }

@@ -1,4 +1,4 @@
-package zones
+package main
 
 import (
 	"fmt"
@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/mangrove-dns/mangrove/zones/zonefile"
 )
 
 func TestExpiringSignatures(t *testing.T) {
@@ -26,9 +28,12 @@ func TestExpiringSignatures(t *testing.T) {
 				"warning: example.com.: the signature of example.com. SOA expires 2026-11-24T00:00:00Z; sign the zone again"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			z, _ := checkedZone(t, sound+c.text)
+			res, err := zonefile.ParseBytes("example.com.zone", []byte("$TTL 300\n@ SOA ns1 h 1 2 3 4 5\n@ NS ns1\nns1 A 192.0.2.1\n"+c.text), zonefile.Options{})
+			if err != nil || res.Zone == nil {
+				t.Fatal(err, res)
+			}
 			var got []string
-			for _, p := range ExpiringSignatures(z, now) {
+			for _, p := range expiringSignatures(res.Zone, now) {
 				got = append(got, p.String())
 			}
 			if d := cmp.Diff(c.want, got); d != "" {
