@@ -14,6 +14,7 @@
 //	open.go      who does what a command asks for: the daemon, or the machinery opened here
 //	control.go   the socket over which commands reach a running serve
 //	report.go    what commands ask for and get: JSON.md is its contract
+//	zone*.go     zone fmt, show, diff, history, rollback, zonemd: a zone's file, and what was served of it
 //	print.go     all printing
 //
 // Data flow one way:
