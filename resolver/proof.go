@@ -190,15 +190,15 @@ func (e *encoder) putBelow(labels []byte, ptr uint16, wire []byte) (fits bool) {
 	at := pointer | uint16(start)
 	for len(wire) >= recordLen {
 		n := recordLen + int(binary.BigEndian.Uint16(wire[10:]))
-		if len(e.msg)-e.n < len(labels)+n {
+		own := labels
+		if e.n > start && start <= maxPointable {
+			own, ptr = nil, at
+		}
+		if len(e.msg)-e.n < len(own)+n {
 			e.n = start
 			return false
 		}
-		if e.n == start || start > maxPointable {
-			e.n += copy(e.msg[e.n:], labels)
-		} else {
-			ptr = at
-		}
+		e.n += copy(e.msg[e.n:], own)
 		to := e.msg[e.n:]
 		copy(to, wire[:n])
 		to[0], to[1] = byte(ptr>>8), byte(ptr)

@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/miekg/dns"
+
+	"github.com/mangrove-dns/mangrove/zones"
 )
 
 // Whatever the size, an RRset is there in whole or not at all, and what is missing of answer or authority sets TC (RFC
@@ -162,6 +164,21 @@ func TestTargetsBehindTheReachOfPointers(t *testing.T) {
 	for i, rr := range m.Extra {
 		if got, want := rr.String(), fmt.Sprintf("%s.example.\t300\tIN\tA\t192.0.2.%d", host(i), i); got != want {
 			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+}
+
+// A denial is there when it fits to the octet: the owner of an NSEC3 record and of its signature is written once.
+func TestSignedExactFit(t *testing.T) {
+	cat := zones.NewCatalog(parseSigned(t, "example.", rfc5155Zone))
+	w := NewWorker(Policy{MaxUDPSize: 4096})
+	for _, question := range []string{"a.c.x.w.example. A +dnssec", "ns1.example. MX +dnssec", "mc.c.example. MX +dnssec", "a.z.w.example. AAAA +dnssec", "a.z.w.example. MX +dnssec"} {
+		whole, _ := w.Answer(cat, pack(t, parseQuery(t, question).msg), TCP, make([]byte, 65535))
+		for size := max(512, len(whole)-40); size <= len(whole)+3; size++ {
+			m := send(t, w, cat, pack(t, parseQuery(t, fmt.Sprintf("%s +bufsize=%d", question, size)).msg), UDP)
+			if fits := size >= len(whole); fits == m.Truncated {
+				t.Errorf("%s: %d octets in %d: TC=%v", question, len(whole), size, m.Truncated)
+			}
 		}
 	}
 }
