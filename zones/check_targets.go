@@ -104,6 +104,9 @@ func (c *checker) server(n checked, i int, target []byte, sev Severity) {
 	case c.isCNAME(node):
 		c.add(sev, n, dns.TypeNS, i, "%s is a CNAME%s; name a server that has addresses itself", display(target), c.cnameLine(n, dns.TypeNS, i, node))
 	case !c.hasAddress(node):
+		if b := c.z.node(node); nodeSets(b) == 0 && isWild(nodeName(b)) {
+			sev = Warning // it is nowhere but below an empty wildcard: named-checkzone is at a loss, too
+		}
 		c.add(sev, n, dns.TypeNS, i, "%s has no A or AAAA record; give it one", display(target))
 	}
 }

@@ -137,6 +137,8 @@ z:2:1: example.com. NS alias.example.com. is a CNAME (line 6); name a server tha
 z:3:1: example.com. NS nothing.example.com. does not exist; add it
 z:4:1: example.com. NS naked.example.com. has no A or AAAA record; give it one
 z:8:1: warning: sub.example.com. NS ns.sub.example.com. is within the delegation and has no A or AAAA record here; without this glue nobody finds it`},
+		{"server at an empty wildcard", sound + "@ NS ns.w\nx.*.w A 192.0.2.1", `
+z:6:1: warning: example.com. NS ns.w.example.com. has no A or AAAA record; give it one`},
 		{"servers of delegations", sound + "sub NS alias\nsub NS nothing\nsub NS naked\nsub NS ns.other\nsub NS NS.SUB\nns.sub A 192.0.2.1\nalias CNAME www.example.net.\nnaked TXT x\nother NS ns.example.net.", `
 z:6:1: warning: sub.example.com. NS alias.example.com. is a CNAME (line 12); name a server that has addresses itself
 z:7:1: warning: sub.example.com. NS nothing.example.com. does not exist; add it
