@@ -41,23 +41,27 @@ func (w *Worker) proveHashed(z *zones.Zone, f *zones.Found, node zones.Node) {
 		w.proveCloser(z, f.Labels-1, zones.NoNode, node)
 		return
 	}
-	w.proveCloser(z, f.Labels, f.Node, zones.NoNode)
-	owner, _ := z.Hashed(&w.key, f.Labels, true, f.Node) // 7.2.2 or, where the wildcard exists, 7.2.5
-	w.prove(z, owner)
+	// 7.2.2 or, where the wildcard exists, 7.2.5. The wildcard is that of the encloser which the proof shows, since no other is
+	// known to who validates.
+	if labels, encloser := w.proveCloser(z, f.Labels, f.Node, zones.NoNode); labels > 0 || z.Origin().Labels() == 0 {
+		owner, _ := z.Hashed(&w.key, labels, true, encloser)
+		w.prove(z, owner)
+	}
 }
 
 // proveCloser is the proof of the closest encloser (RFC 5155 7.2.1), which has so many labels: it exists, and the next
 // longer name does not. They are node and next, where these are known. Names that were left out of the chain (opt-out) are passed over:
-// the closest one that can be proved counts.
-func (w *Worker) proveCloser(z *zones.Zone, labels int, node, next zones.Node) {
+// the closest one that can be proved counts, and is returned; node may not be known. Without any, labels is 0.
+func (w *Worker) proveCloser(z *zones.Zone, labels int, node, next zones.Node) (proved int, encloser zones.Node) {
 	for ; labels >= z.Origin().Labels(); labels, node, next = labels-1, zones.NoNode, node {
 		if owner, matches := z.Hashed(&w.key, labels, false, node); matches {
 			w.prove(z, owner)
 			owner, _ = z.Hashed(&w.key, labels+1, false, next)
 			w.prove(z, owner)
-			return
+			return labels, node
 		}
 	}
+	return 0, zones.NoNode
 }
 
 // proveNoCloser proves that a wildcard answers rightly: there is no name closer to the current one (RFC 4035 3.1.3.3,

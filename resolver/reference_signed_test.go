@@ -45,13 +45,13 @@ func (p proofs) exact(name string) []string {
 
 // none is what proves that the name does not exist and no wildcard has the type.
 func (p proofs) none() []string {
-	wild := under("*", p.encloser())
 	switch {
 	case p.has(dns.TypeNSEC):
-		return []string{p.covering(p.name), p.covering(wild)}
+		return []string{p.covering(p.name), p.covering(under("*", p.encloser()))}
 	case p.has(dns.TypeNSEC3PARAM):
-		owner, _ := p.hashed(wild)
-		return append(p.closer(p.encloser()), owner)
+		proof, above := p.provable(p.encloser())
+		owner, _ := p.hashed(under("*", above))
+		return append(proof, owner)
 	}
 	return nil
 }
@@ -114,10 +114,16 @@ func (p proofs) hashed(name string) (owner string, matches bool) {
 
 // closer is the proof of the closest encloser, from above on upwards.
 func (p proofs) closer(above string) []string {
+	proof, _ := p.provable(above)
+	return proof
+}
+
+// provable is closer, and the encloser that is proved: with opt-out an empty non-terminal may have no record.
+func (p proofs) provable(above string) (proof []string, encloser string) {
 	for ; ; above = parent(above) {
 		if owner, matches := p.hashed(above); matches {
 			next, _ := p.hashed(p.below(above))
-			return []string{owner, next}
+			return []string{owner, next}, above
 		}
 	}
 }

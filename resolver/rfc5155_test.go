@@ -1,7 +1,10 @@
 package resolver
 
 import (
+	"fmt"
 	"testing"
+
+	"github.com/miekg/dns"
 
 	"github.com/mangrove-dns/mangrove/zones"
 )
@@ -100,4 +103,36 @@ func TestRFC5155Examples(t *testing.T) {
 	t.Run("overlaid", func(t *testing.T) {
 		run(t, zones.NewCatalog(overlaid(t, parseSigned(t, "example.", rfc5155Zone))), Policy{}, cases)
 	})
+}
+
+// TestEncloserOptedOut asks below an empty non-terminal that has no NSEC3 record, since there are opted-out delegations alone below it:
+// the encloser that is proved is the one above, and so must be the wildcard that is denied (7.2.1, 7.2.2).
+func TestEncloserOptedOut(t *testing.T) {
+	const origin = "example."
+	names := "@ SOA ns1 h 1 2 3 4 60\n@ NS ns1\nns1 A 192.0.2.1\ncut.ent NS ns.elsewhere.\n"
+	for i := range 40 { // so that no record covers two of the names that matter
+		names += fmt.Sprintf("h%d A 192.0.2.2\n", i)
+	}
+	rrs := withChain(t, origin, parseRRs(t, origin, names), zones.NSEC3, true)
+	cat := zones.NewCatalog(buildZone(t, origin, append(rrs, fakeSignatures(origin, rrs)...)))
+	m := send(t, NewWorker(Policy{}), cat, pack(t, parseQuery(t, "x.ent.example. A +dnssec").msg), TCP)
+	if m.Rcode != dns.RcodeNameError {
+		t.Fatalf("%v", m)
+	}
+	proves := map[string]bool{}
+	for _, rr := range m.Ns {
+		if n, ok := rr.(*dns.NSEC3); ok {
+			proves["match example."] = proves["match example."] || n.Match("example.")
+			proves["cover ent.example."] = proves["cover ent.example."] || n.Cover("ent.example.")
+			proves["cover *.example."] = proves["cover *.example."] || n.Cover("*.example.")
+		}
+	}
+	for what, ok := range proves {
+		if !ok {
+			t.Errorf("the answer has no NSEC3 record to %s:\n%v", what, m)
+		}
+	}
+	if len(proves) == 0 {
+		t.Errorf("no NSEC3 records:\n%v", m)
+	}
 }
