@@ -142,7 +142,7 @@ func justFits(c *comparison, a aspect) bool {
 		limit = min(max(limit, int(o.UDPSize())), 1232)
 	}
 	m := c.answers["mangrove"]
-	return a == aspectTruncated && m != nil && !m.Truncated && c.size <= limit && c.size > limit-255
+	return a == aspectTruncated && m != nil && !m.Truncated && c.sizes["mangrove"] <= limit && c.sizes["mangrove"] > limit-255
 }
 
 // TestDifferencesAreDocumented holds the list above to what docs/rfc.md says.

@@ -49,6 +49,8 @@ func envUint(name string, unset uint64) uint64 {
 // differing counts what was compared, and collects differences.
 type differing struct {
 	questions, alike int
+	signed           int // zones
+	unsigned         int // rounds that NSD does not survive with signed zones
 	compared         [aspects]int
 	excused          map[string]int
 	found            map[string]int // kinds of differences that were reported
@@ -60,7 +62,7 @@ func newDiffering() *differing {
 
 func (d *differing) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%d questions, %d with the three peers alike in all; alike in", d.questions, d.alike)
+	fmt.Fprintf(&b, "%d signed zones (%d rounds without), %d questions, %d with the three peers alike in all; alike in", d.signed, d.unsigned, d.questions, d.alike)
 	for i, n := range d.compared {
 		fmt.Fprintf(&b, " %s %d,", aspectNames[i], n)
 	}
@@ -82,8 +84,8 @@ func (d *differing) round(t *testing.T, rnd *rand.Rand, questions, number int) {
 		}
 		r := newRealm(rnd, base)
 		realms = append(realms, r)
-		all = append(all, r.zones...)
 	}
+	all = append(all, d.sign(t, realms)...)
 	servers := startAll(t, all)
 	ok := make(map[string]bool)
 	for i, z := range all {
@@ -137,12 +139,37 @@ func (d *differing) round(t *testing.T, rnd *rand.Rand, questions, number int) {
 	}
 	wait.Wait()
 	for i, q := range asked {
-		c := comparison{question: q, realm: of[i], apex: apex, size: len(answers["mangrove"][i]), verdicts: map[string]verdict{}, answers: map[string]*dns.Msg{}}
+		c := comparison{question: q, realm: of[i], apex: apex, sizes: map[string]int{}, verdicts: map[string]verdict{}, answers: map[string]*dns.Msg{}}
 		for name := range servers {
+			c.sizes[name] = len(answers[name][i])
 			c.verdicts[name], c.answers[name] = judge(answers[name][i], apex)
 		}
 		d.compare(t, &c)
 	}
+}
+
+// sign signs zones of realms and returns all zones. Where NSD does not live with a signed one, the realms stay as they are.
+func (d *differing) sign(t *testing.T, realms []*realm) []peerZone {
+	t.Helper()
+	var plain, signed []peerZone
+	for _, r := range realms {
+		plain = append(plain, r.zones...)
+		r.zones = slices.Clone(r.zones)
+	}
+	count := signRealms(t, realms)
+	for _, r := range realms {
+		signed = append(signed, r.zones...)
+	}
+	if with := append([]peerZone{sentinel}, signed...); nsdSurvives(t, writeZones(t, with), with) {
+		d.signed += count
+		return signed
+	}
+	d.unsigned++
+	left := plain
+	for _, r := range realms {
+		r.zones, left = left[:len(r.zones)], left[len(r.zones):]
+	}
+	return plain
 }
 
 // checkedByBIND says whether named-checkzone accepts a zone, host names aside: named itself is told to be more lenient, so that
@@ -196,7 +223,7 @@ type comparison struct {
 	question question
 	realm    *realm
 	apex     map[string]bool // of all zones that are served
-	size     int             // of mangrove's answer
+	sizes    map[string]int
 	verdicts map[string]verdict
 	answers  map[string]*dns.Msg
 }
@@ -280,7 +307,7 @@ func (c *comparison) report(a aspect) string {
 	}
 	fmt.Fprintln(&b, digLine(c.asked(), c.question.network))
 	for _, name := range append([]string{"mangrove"}, comparedPeers...) {
-		fmt.Fprintf(&b, "-- %s: %s\n", name, strings.ReplaceAll(c.verdicts[name][a], "\n", "\n   "))
+		fmt.Fprintf(&b, "-- %s (%d octets): %s\n", name, c.sizes[name], strings.ReplaceAll(c.verdicts[name][a], "\n", "\n   "))
 	}
 	fmt.Fprintf(&b, "-- mangrove in full:\n%v-- bind in full:\n%v", c.answers["mangrove"], c.answers["bind"])
 	return b.String()

@@ -12,12 +12,14 @@ import (
 // realm is a few random zones, dense enough that their names hit cuts, DNAMEs, wildcards, chains and each other, below a
 // name that no other realm has.
 type realm struct {
-	base   string
-	wild   bool // with what no zone should have
-	zones  []peerZone
-	names  []string // owners and targets
-	labels []string
-	rnd    *rand.Rand
+	base string
+	wild bool // with what no zone should have
+	// signing are the options that its zones are signed with; nil: not at all.
+	signing []string
+	zones   []peerZone
+	names   []string // owners and targets
+	labels  []string
+	rnd     *rand.Rand
 }
 
 var (
@@ -37,6 +39,9 @@ func newRealm(rnd *rand.Rand, base string) *realm {
 		for range 1 + rnd.IntN(3) {
 			r.labels = append(r.labels, pick(rnd, oddLabels))
 		}
+	}
+	if rnd.IntN(3) == 0 {
+		r.signing = pick(rnd, realmSignings)
 	}
 	origins := []string{base}
 	for _, o := range []string{"b.", "a.b.", "y."} {

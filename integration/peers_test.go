@@ -231,6 +231,7 @@ server:
 	ip-address: %s@%s
 	username: ""
 	chroot: ""
+	database: ""
 	zonesdir: %q
 	pidfile: %q
 	xfrdfile: %q
