@@ -34,7 +34,8 @@ func (p *Publisher) Health() Health {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	h := Health{WriteSince: p.health.since, Failures: p.health.failures, FailingSince: p.health.failing, Err: p.health.err}
-	for _, t := range p.writing {
+	for i := range p.writing {
+		t := &p.writing[i] // its version is the writer's alone
 		if t.z.served != nil {
 			h.note(t.z, t.waiting.since)
 		}
@@ -60,7 +61,8 @@ func (h *Health) note(z *state, since time.Time) {
 // pendingLocked returns the zones with a version that is not in the journal: those that are being written, and those that wait.
 func (p *Publisher) pendingLocked() []*state {
 	var out []*state
-	for _, t := range p.writing {
+	for i := range p.writing {
+		t := &p.writing[i] // its version is the writer's alone
 		if t.z.served != nil {
 			out = append(out, t.z)
 		}
