@@ -56,7 +56,9 @@ func (s *signer) sign(t *testing.T, dir string, z peerZone, how []string) peerZo
 	writeFile(t, key+".private", string(s.private))
 	writeFile(t, file, z.text+z.origin+s.public)
 	args := append([]string{"-q", "-P", "-z", "-o", z.origin, "-f", file + ".signed"}, how...)
-	if exec.CommandContext(t.Context(), s.program, append(args, file, key)...).Run() != nil {
+	cmd := exec.CommandContext(t.Context(), s.program, append(args, file, key)...)
+	cmd.Dir = dir // where it leaves DS records
+	if cmd.Run() != nil {
 		return z
 	}
 	signed, err := os.ReadFile(file + ".signed")
