@@ -37,7 +37,7 @@ func TestAnswerDoesNotAllocate(t *testing.T) {
 	} {
 		query := parseQuery(t, q)
 		wire := pack(t, query.msg)
-		if n := testing.AllocsPerRun(100, func() { w.Answer(cat, wire, query.via, out) }); n != 0 {
+		if n := testing.AllocsPerRun(100, func() { w.Answer(cat, wire, Source{Via: query.via}, out) }); n != 0 {
 			t.Errorf("%s: %v allocations", q, n)
 		}
 	}

@@ -12,18 +12,18 @@ import (
 // 65535 octets on TCP, MaxUDPSize on UDP; nil where nothing may be answered: to responses and to what is shorter than a header.
 // A nil cat is one that is not there yet: SERVFAIL.
 // It keeps neither query nor cat. It never allocates and never waits.
-func (w *Worker) Answer(cat *zones.Catalog, query []byte, via Transport, out []byte) ([]byte, Outcome) {
+func (w *Worker) Answer(cat *zones.Catalog, query []byte, from Source, out []byte) ([]byte, Outcome) {
 	w.parsed = w.own
 	if !w.parse(query) {
 		return nil, Outcome{}
 	}
-	return w.answer(cat, query, via, out)
+	return w.answer(cat, query, &from, out)
 }
 
 // answer is Answer for a query that was parsed.
-func (w *Worker) answer(cat *zones.Catalog, query []byte, via Transport, out []byte) ([]byte, Outcome) {
-	w.via = via
+func (w *Worker) answer(cat *zones.Catalog, query []byte, from *Source, out []byte) ([]byte, Outcome) {
 	q := &w.req
+	w.meet(from)
 	if q.question {
 		w.qname = query[headerLen : q.end-4]
 		w.current, w.first = w.qname, true
@@ -35,7 +35,7 @@ func (w *Worker) answer(cat *zones.Catalog, query []byte, via Transport, out []b
 			at.found = at.zone.Find(&w.key)
 			if answer := w.short(&at, query, out); answer != nil {
 				w.current, w.qname = nil, nil
-				return answer, Outcome{}
+				return answer, Outcome{Zone: at.zone, Node: at.found.Node, Kind: KindAnswer, flags: w.flags}
 			}
 		}
 	}
@@ -61,10 +61,34 @@ func (w *Worker) answer(cat *zones.Catalog, query []byte, via Transport, out []b
 		rare = w.question(cat, &at)
 	}
 	answer := w.encode(query, out)
-	o := Outcome{Rcode: w.res.Rcode, Truncated: w.enc.truncated, Rare: rare}
+	o := w.outcome(rare)
 	w.res.clear()
 	w.current, w.qname, w.tsig, w.scratch = nil, nil, nil, w.scratch[:0]
 	return answer, o
+}
+
+// meet notes whose query it is.
+func (w *Worker) meet(from *Source) {
+	w.via, w.flags = from.Via, 0
+	if from.Via == TCP {
+		w.flags = flagProven
+	}
+	if w.req.cookieLen != 0 {
+		w.flags |= flagCookie
+	}
+}
+
+// outcome says what became of the query.
+func (w *Worker) outcome(rare bool) Outcome {
+	r := &w.res
+	o := Outcome{Zone: r.zone, Node: r.node, Rcode: r.Rcode, Kind: r.kind, flags: w.flags}
+	if w.enc.truncated {
+		o.flags |= flagTruncated
+	}
+	if rare {
+		o.flags |= flagRare
+	}
+	return o
 }
 
 // refuse makes the response one without content.
@@ -113,6 +137,7 @@ func (w *Worker) transfer(cat *zones.Catalog) (rare bool) {
 
 // decide fills in the response to a question of class IN, by the steps of RFC 1034 4.3.2.
 func (w *Worker) decide(cat *zones.Catalog, at *place) {
+	r := &w.res
 	for step := 0; step < maxSteps; step++ {
 		// 2. The nearest zone. Behind a CNAME that leads out of our zones, the resolver goes on.
 		z, f := at.zone, at.found
@@ -127,8 +152,14 @@ func (w *Worker) decide(cat *zones.Catalog, at *place) {
 			}
 			return
 		}
+		if step == 0 {
+			r.zone, r.node, r.kind = z, f.Cover, KindAnswer
+		}
 		// 3. Down, label by label. Find did it: what it says of a cut or a DNAME comes before the rest.
 		if f.Kind == zones.KindCut && !w.parentSide(&f) {
+			if step == 0 {
+				r.kind = KindReferral
+			}
 			w.refer(z, &f, step) // 3b
 			return
 		}
@@ -155,6 +186,9 @@ func (w *Worker) decide(cat *zones.Catalog, at *place) {
 			}
 		}
 		// 3a.
+		if step == 0 {
+			r.node = node
+		}
 		if !w.match(z, &f, node) {
 			return
 		}
@@ -282,12 +316,25 @@ func (w *Worker) deny(z *zones.Zone, f *zones.Found, node zones.Node, rcode int)
 	if !ok {
 		// Nothing can be denied in the name of a zone without SOA. Loading refuses them; this is for those who did not ask it.
 		w.res.Rcode, w.res.Authoritative = dns.RcodeServerFailure, false
+		w.deemed(KindError)
 		return
 	}
 	w.res.Rcode = rcode
+	if rcode == dns.RcodeNameError {
+		w.deemed(KindNXDomain)
+	} else {
+		w.deemed(KindNoData)
+	}
 	w.authorityWith(z, zones.NoNode, soa, len(w.current)-len(z.Origin().Wire()))
 	if w.req.do && z.Denial() != zones.Unsigned {
 		w.proveAbsence(z, f, node)
+	}
+}
+
+// deemed says that the question's name has no node to be answered from, if that is the one we are at.
+func (w *Worker) deemed(kind Kind) {
+	if w.first {
+		w.res.node, w.res.kind = zones.NoNode, kind
 	}
 }
 

@@ -47,7 +47,7 @@ func BenchmarkAnswerSigned(b *testing.B) {
 			out := make([]byte, 1232)
 			b.ReportAllocs()
 			for i := 0; b.Loop(); i++ {
-				if _, o := w.Answer(c.cat, queries[i%len(queries)], UDP, out); o.Rcode != c.rcode || o.Truncated {
+				if _, o := w.Answer(c.cat, queries[i%len(queries)], Source{Via: UDP}, out); o.Rcode != c.rcode || o.Truncated() {
 					b.Fatalf("%v", o)
 				}
 			}

@@ -63,7 +63,7 @@ func benchmark(b *testing.B, format string, names, rcode int) {
 	out := make([]byte, 1232)
 	b.ReportAllocs()
 	for i := 0; b.Loop(); i++ {
-		if _, o := w.Answer(cat, queries[i%len(queries)], UDP, out); o.Rcode != rcode {
+		if _, o := w.Answer(cat, queries[i%len(queries)], Source{Via: UDP}, out); o.Rcode != rcode {
 			b.Fatalf("%v", o)
 		}
 	}
@@ -90,7 +90,7 @@ func BenchmarkAnswerSmall(b *testing.B) {
 			query := pack(b, parseQuery(b, c.question).msg)
 			b.ReportAllocs()
 			for b.Loop() {
-				w.Answer(cat, query, UDP, out)
+				w.Answer(cat, query, Source{Via: UDP}, out)
 			}
 		})
 	}

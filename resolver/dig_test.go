@@ -154,7 +154,7 @@ func send(tb testing.TB, w *Worker, cat *zones.Catalog, wire []byte, via Transpo
 	tb.Helper()
 	before := bytes.Clone(wire)
 	out := make([]byte, 65535)
-	got, outcome := w.Answer(cat, wire, via, out)
+	got, outcome := w.Answer(cat, wire, Source{Via: via}, out)
 	if !bytes.Equal(before, wire) {
 		tb.Fatalf("query %x was changed to %x", before, wire)
 	}
@@ -172,7 +172,7 @@ func send(tb testing.TB, w *Worker, cat *zones.Catalog, wire []byte, via Transpo
 	if err := m.Unpack(got); err != nil {
 		tb.Fatalf("query %x: answer %x: %v", wire, got, err)
 	}
-	if m.Rcode != outcome.Rcode || m.Truncated != outcome.Truncated {
+	if m.Rcode != outcome.Rcode || m.Truncated != outcome.Truncated() {
 		tb.Fatalf("query %x: outcome %+v, answer\n%v", wire, outcome, m)
 	}
 	return m

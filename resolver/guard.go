@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/hex"
 	"fmt"
+	"net/netip"
 	"runtime/debug"
 	"time"
 
@@ -13,15 +14,29 @@ import (
 // panicInterval is how often a panic in answering is logged: the packet that causes it may come a million times.
 const panicInterval = time.Minute
 
+// peer is who asks.
+type peer interface {
+	// addr returns the client's address. It is called where that is looked at alone.
+	addr() netip.Addr
+}
+
 // answer is Worker.Answer for packets from anybody: a panic costs that packet its answer, and nothing else.
-func (s *Server) answer(w *Worker, query []byte, via Transport, out []byte, c *counters) (msg []byte, o Outcome) {
+func (s *Server) answer(w *Worker, query []byte, via Transport, client peer, out []byte, c *counters) (msg []byte, o Outcome) {
+	from := Source{Via: via}
 	defer func() {
 		if p := recover(); p != nil {
 			s.reportPanic(p, query, c)
-			msg, o = w.fail(query, via, out), Outcome{Rcode: dns.RcodeServerFailure}
+			msg, o = w.fail(query, &from, out), Outcome{Rcode: dns.RcodeServerFailure}
 		}
 	}()
-	return w.Answer(s.opts.Catalog(), query, via, out)
+	w.parsed = w.own
+	if !w.parse(query) {
+		return nil, Outcome{}
+	}
+	if w.asksForAddr() {
+		from.Addr = client.addr()
+	}
+	return w.answer(s.opts.Catalog(), query, &from, out)
 }
 
 // callRare is Options.Rare with the same guard. It counts the first message of an answer; the refusal is for the caller to
@@ -59,7 +74,7 @@ func (s *Server) reportPanic(p any, query []byte, c *counters) {
 }
 
 // fail answers SERVFAIL from a worker that may be in any state.
-func (w *Worker) fail(query []byte, via Transport, out []byte) (msg []byte) {
+func (w *Worker) fail(query []byte, from *Source, out []byte) (msg []byte) {
 	*w = *NewWorker(w.policy)
 	if len(query) < headerLen || query[2]&0x80 != 0 {
 		return nil
@@ -71,8 +86,8 @@ func (w *Worker) fail(query []byte, via Transport, out []byte) (msg []byte) {
 			msg = append(msg, 0, 0, 0, 0, 0, 0, 0, 0)
 		}
 	}()
-	w.via = via
 	w.parse(query)
+	w.meet(from)
 	w.res.Rcode = dns.RcodeServerFailure
 	msg = w.encode(query, out)
 	w.res.clear()

@@ -133,6 +133,15 @@ func (m *mmsg) client(i int) netip.AddrPort {
 	return netip.AddrPortFrom(ip, m.port(i))
 }
 
+// addr returns the IP address that datagram i came from, without the zone of a link-local one.
+func (m *mmsg) addr(i int) netip.Addr {
+	s := &m.from[i]
+	if binary.NativeEndian.Uint16(s[:]) != unix.AF_INET6 {
+		return netip.AddrFrom4([4]byte(s[4:8]))
+	}
+	return netip.AddrFrom16([16]byte(s[8:24]))
+}
+
 // zoneName names the interface of a link-local address, as package net does.
 func zoneName(index int) string {
 	if i, err := net.InterfaceByIndex(index); err == nil {

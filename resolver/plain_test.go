@@ -32,7 +32,7 @@ func checkShort(tb testing.TB, w *Worker, cat *zones.Catalog, query []byte, via 
 		}
 	}
 	w.req.plain = false
-	got, o := w.answer(cat, query, via, make([]byte, 65535))
+	got, o := w.answer(cat, query, &Source{Via: via}, make([]byte, 65535))
 	if !bytes.Equal(got, want) || o != wanted {
 		tb.Fatalf("query %x:\nanswered       %x %+v\nthe long way   %x %+v", query, want, wanted, got, o)
 	}

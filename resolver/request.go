@@ -13,6 +13,7 @@ const (
 	pointer       = 0xc000              // RFC 1035 4.1.4
 	questionPtr   = pointer | headerLen // the question's name
 	optionNSID    = 3                   // RFC 5001
+	optionCookie  = 10                  // RFC 7873
 	optionAlive   = 11                  // RFC 7828
 	optionEDE     = 15                  // RFC 8914
 	minPayload    = 512                 // RFC 1035 4.2.1, RFC 6891 6.2.3
@@ -34,7 +35,9 @@ type request struct {
 	nsid      bool // the client asks for our identity
 	keepalive bool // the client asks how long a connection may idle
 	version   uint8
-	size      int  // the client's UDP payload size, 512 at least
+	size      int // the client's UDP payload size, 512 at least
+	cookie    int // where the content of the first COOKIE option starts, and its length; 0 without one
+	cookieLen int
 	tsig      int  // where the TSIG record starts, 0 without one
 	plain     bool // a question that Worker.short may answer; nothing is said of what was found wrong behind it
 }
@@ -129,7 +132,7 @@ func (q *request) record(msg []byte, off int, additional, last bool) (end int, o
 		if !additional || q.edns || msg[start] != 0 {
 			return 0, false
 		}
-		return end, q.opt(msg[off:end])
+		return end, q.opt(msg[:end], off)
 	case dns.TypeTSIG:
 		// RFC 8945 5.1: the last record of the additional section.
 		if !additional || !last {
@@ -160,8 +163,10 @@ func skipName(msg []byte, off int) (end int, ok bool) {
 	return 0, false
 }
 
-// opt reads an OPT record from its type on (RFC 6891 6.1.2): type, size, extended code, version, flags, length, options.
-func (q *request) opt(rr []byte) (ok bool) {
+// opt reads the OPT record that ends msg, from its type on, which stands at off (RFC 6891 6.1.2): type, size, extended code,
+// version, flags, length, options.
+func (q *request) opt(msg []byte, off int) (ok bool) {
+	rr := msg[off:]
 	q.edns = true
 	q.size = max(minPayload, int(binary.BigEndian.Uint16(rr[2:])))
 	q.version = rr[5]
@@ -175,6 +180,10 @@ func (q *request) opt(rr []byte) (ok bool) {
 			return false
 		}
 		switch binary.BigEndian.Uint16(o) {
+		case optionCookie:
+			if q.cookieLen == 0 {
+				q.cookie, q.cookieLen = len(msg)-len(o)+4, n-4
+			}
 		case optionNSID:
 			q.nsid = true
 		case optionAlive:

@@ -25,6 +25,10 @@ type Response struct {
 	Extended      uint16 // RFC 8914 code to go with it; 0 for none
 	Authoritative bool
 
+	zone *zones.Zone // as the outcome has it
+	node zones.Node
+	kind Kind
+
 	answers     int
 	authorities int
 	answer      [2*maxSteps + 1]rrset
@@ -39,6 +43,7 @@ type Response struct {
 func (r *Response) clear() {
 	clear(r.answer[:r.answers])
 	clear(r.authority[:r.authorities])
+	r.zone, r.node, r.kind = nil, 0, KindError
 	r.Rcode, r.Extended, r.Authoritative, r.referral, r.prepared = 0, 0, false, false, zones.Referral{}
 	r.answers, r.authorities, r.cut = 0, 0, 0
 }

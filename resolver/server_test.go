@@ -196,7 +196,7 @@ func TestPanicInAnswering(t *testing.T) {
 	var c counters
 	query := pack(t, parseQuery(t, "ns.example. A +edns +rd").msg)
 	ask := func() string {
-		out, o := s.answer(w, query, UDP, make([]byte, 1232), &c)
+		out, o := s.answer(w, query, UDP, nil, make([]byte, 1232), &c)
 		m := new(dns.Msg)
 		if err := m.Unpack(out); err != nil || o.Rcode != m.Rcode {
 			t.Fatalf("%v %v", err, o)
@@ -240,7 +240,7 @@ func TestPanicLeavesNothingBehind(t *testing.T) {
 	w.scratch = append(w.scratch, make([]byte, 4000)...)
 	query := pack(t, parseQuery(t, "ns.example. A +edns").msg)
 	m := new(dns.Msg)
-	if err := m.Unpack(w.fail(query, UDP, make([]byte, 1232))); err != nil {
+	if err := m.Unpack(w.fail(query, &Source{}, make([]byte, 1232))); err != nil {
 		t.Fatal(err)
 	}
 	if got, want := render(m), "SERVFAIL\nopt 1232"; got != want {
@@ -249,7 +249,7 @@ func TestPanicLeavesNothingBehind(t *testing.T) {
 	if got := dig(t, w, cat, "ns.example. A"); got != headerAnswer {
 		t.Errorf("then: %s", got)
 	}
-	if got := w.fail(query[:5], UDP, make([]byte, 1232)); got != nil {
+	if got := w.fail(query[:5], &Source{}, make([]byte, 1232)); got != nil {
 		t.Errorf("answered %x", got)
 	}
 }

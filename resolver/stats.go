@@ -24,7 +24,7 @@ func (c *counters) count(answer []byte, o Outcome) {
 		return
 	}
 	c.responses[min(o.Rcode, rcodes-1)].Add(1)
-	if o.Truncated {
+	if o.Truncated() {
 		c.truncated.Add(1)
 	}
 }
@@ -32,7 +32,11 @@ func (c *counters) count(answer []byte, o Outcome) {
 // countMessage counts an answer of which only the message is known.
 func (c *counters) countMessage(msg []byte) {
 	if len(msg) >= headerLen {
-		c.count(msg, Outcome{Rcode: int(msg[3] & 15), Truncated: msg[2]&2 != 0})
+		o := Outcome{Rcode: int(msg[3] & 15)}
+		if msg[2]&2 != 0 {
+			o.flags = flagTruncated
+		}
+		c.count(msg, o)
 	}
 }
 
@@ -50,7 +54,7 @@ func (t *tally) count(answer []byte, o Outcome) {
 		return
 	}
 	t.responses[min(uint(o.Rcode), rcodes-1)]++
-	if o.Truncated {
+	if o.Truncated() {
 		t.truncated++
 	}
 }

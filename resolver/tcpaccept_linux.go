@@ -60,7 +60,7 @@ func (l *pollLoop) accept(ln *pollListener) {
 		switch err {
 		case nil:
 			ln.complained = false
-			l.server.place(fd, prefixOf(addrOf(from)))
+			l.server.place(fd, addrOf(from))
 		case unix.EAGAIN:
 			return
 		case unix.EINTR, unix.ECONNABORTED: // gone before we came
@@ -72,15 +72,16 @@ func (l *pollLoop) accept(ln *pollListener) {
 }
 
 // place gives a connection to a loop, or closes it.
-func (t *tcpServer) place(fd int, p prefix) {
+func (t *tcpServer) place(fd int, addr netip.Addr) {
 	// Not inherited from a listener of MPTCP, which package net makes. It fails for a client that is gone already.
 	_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
+	p := prefixOf(addr)
 	loop, ok := t.reserve(p)
 	if !ok {
 		_ = unix.Close(fd)
 		return
 	}
-	if !loop.add(fd, p) {
+	if !loop.add(fd, addr) {
 		_ = unix.Close(fd)
 		t.refused.Add(1)
 		t.release(p)

@@ -152,6 +152,8 @@ func (c *tcpConn) send(w *tcpWorker, msg []byte) error {
 	return nil
 }
 
+func (c *tcpConn) addr() netip.Addr { return c.client.Addr() }
+
 // flush writes what waits, for as long as the client may take.
 func (c *tcpConn) flush(w *tcpWorker) sequel {
 	if len(w.out) == 0 {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"math"
 	"net"
+	"net/netip"
 	"os"
 	"sync"
 	"time"
@@ -51,7 +52,7 @@ type pollLoop struct {
 // pollConn is a connection in a loop.
 type pollConn struct {
 	fd         int
-	prefix     prefix
+	addr       netip.Addr
 	list       *connList // where it waits; nil while it is the loop's alone
 	prev, next *pollConn
 	since      int64  // of its place in the list, as tcpServer.since
@@ -153,8 +154,8 @@ func (l *pollLoop) drain() {
 }
 
 // add takes a connection with a place; false when none is taken any more.
-func (l *pollLoop) add(fd int, p prefix) bool {
-	c := &pollConn{fd: fd, prefix: p}
+func (l *pollLoop) add(fd int, addr netip.Addr) bool {
+	c := &pollConn{fd: fd, addr: addr}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.draining || l.watch(fd) != nil {
@@ -189,7 +190,7 @@ func (l *pollLoop) evict() (p prefix, ok bool) {
 	l.idle.remove(c)
 	l.table[c.fd] = nil
 	_ = unix.Close(c.fd)
-	return c.prefix, true
+	return prefixOf(c.addr), true
 }
 
 // run serves until stop.
@@ -336,6 +337,9 @@ func (l *pollLoop) store(c *pollConn, had []byte) {
 	c.had = c.room[:n]
 }
 
+// addr is that of the client whose turn it is.
+func (l *pollLoop) addr() netip.Addr { return l.current.addr }
+
 // flush writes what waits, as much as the system takes.
 func (l *pollLoop) flush(w *tcpWorker) sequel {
 	for len(w.out) > 0 {
@@ -373,7 +377,7 @@ func (l *pollLoop) forget(c *pollConn) {
 func (l *pollLoop) close(c *pollConn) {
 	l.forget(c)
 	_ = unix.Close(c.fd)
-	l.server.release(c.prefix)
+	l.server.release(prefixOf(c.addr))
 }
 
 // moveOut gives a connection a goroutine, and with it the answers that are due and what was read and not answered.
@@ -384,10 +388,10 @@ func (l *pollLoop) moveOut(ctx context.Context, c *pollConn, due, had []byte) {
 	conn, err := fileConn(c.fd)
 	if err != nil {
 		l.server.server.log.Warn("a TCP connection is cut off: it cannot be waited for", "error", err)
-		l.server.release(c.prefix)
+		l.server.release(prefixOf(c.addr))
 		return
 	}
-	moved := &tcpConn{server: l.server, conn: conn, prefix: c.prefix, counters: l.counters}
+	moved := &tcpConn{server: l.server, conn: conn, prefix: prefixOf(c.addr), counters: l.counters}
 	if c, ok := conn.(*net.TCPConn); ok {
 		_ = c.SetKeepAlive(false) // as it was; fails for a client that is gone
 		moved.client = c.RemoteAddr().(*net.TCPAddr).AddrPort()

@@ -36,6 +36,7 @@ const (
 
 // client is the connection that a worker answers to.
 type client interface {
+	peer
 	// flush writes what waits in w.out; what it could not write is there when it returns moveOut.
 	flush(w *tcpWorker) sequel
 	// rare takes a message that Options.Rare may want. moveOut: the message was not looked at.
@@ -85,8 +86,8 @@ func message(buf []byte) (msg []byte, ok bool) {
 // answer adds the answer to one message to w.out.
 func (w *tcpWorker) answer(ctx context.Context, s *Server, c client, n *counters, query []byte) sequel {
 	at := len(w.out)
-	answer, outcome := s.answer(w.worker, query, TCP, w.room[at+2:at+framed], n)
-	if outcome.Rare && s.opts.Rare != nil {
+	answer, outcome := s.answer(w.worker, query, TCP, c, w.room[at+2:at+framed], n)
+	if outcome.Rare() && s.opts.Rare != nil {
 		return c.rare(ctx, w, query, answer)
 	}
 	if answer == nil {

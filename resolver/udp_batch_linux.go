@@ -46,6 +46,7 @@ type batchWorker struct {
 	batch    *mmsg
 	catalog  *zones.Catalog // for the batch under work
 	slots    []slot
+	from     Source // of the datagram that is worked on
 	step     step
 	at       int // the datagram that is worked on
 	stopping atomic.Bool
@@ -284,8 +285,11 @@ func (u *batchWorker) answer(ctx context.Context, s *slot) {
 		return
 	}
 	u.worker.parsed = &s.parsed
-	answer, outcome := u.worker.answer(u.catalog, s.query, UDP, u.batch.answer())
-	if outcome.Rare && u.server.opts.Rare != nil {
+	if s.asksForAddr() {
+		u.from.Addr = u.batch.addr(u.at)
+	}
+	answer, outcome := u.worker.answer(u.catalog, s.query, &u.from, u.batch.answer())
+	if outcome.Rare() && u.server.opts.Rare != nil {
 		if u.server.reserveRare(answer) {
 			u.handOn(ctx, s.query, answer)
 			return
@@ -297,7 +301,8 @@ func (u *batchWorker) answer(ctx context.Context, s *slot) {
 
 // fail answers datagram u.at with SERVFAIL.
 func (u *batchWorker) fail(query []byte) {
-	u.put(u.worker.fail(query, UDP, u.batch.answer()), Outcome{Rcode: dns.RcodeServerFailure})
+	u.from.Addr = u.batch.addr(u.at)
+	u.put(u.worker.fail(query, &u.from, u.batch.answer()), Outcome{Rcode: dns.RcodeServerFailure})
 }
 
 // put has answer, which stands at the start of the room for it, sent to the sender of datagram u.at; nil is none.

@@ -18,8 +18,9 @@ type portableWorker struct {
 	wildcard bool
 	worker   *Worker
 	in       [maxDatagram]byte
-	control  []byte // room for control messages
-	out      []byte // room for the answer
+	control  []byte     // room for control messages
+	out      []byte     // room for the answer
+	from     netip.Addr // whose datagram is answered
 	counters counters
 }
 
@@ -29,6 +30,8 @@ type datagram struct {
 	from netip.AddrPort
 	oob  []byte // control messages: those received, then those to send
 }
+
+func (u *portableWorker) addr() netip.Addr { return u.from }
 
 // newPortableWorker binds addr.
 func newPortableWorker(s *Server, addr netip.AddrPort, wildcard bool) (*portableWorker, error) {
@@ -104,11 +107,12 @@ func (u *portableWorker) answer(ctx context.Context, d *datagram) []byte {
 		u.counters.dropped.Add(1) // nobody can be answered there
 		return nil
 	}
-	answer, outcome := s.answer(u.worker, d.msg, UDP, u.out, &u.counters)
+	u.from = d.from.Addr()
+	answer, outcome := s.answer(u.worker, d.msg, UDP, u, u.out, &u.counters)
 	if u.wildcard {
 		d.oob = turnControl(d.oob)
 	}
-	if outcome.Rare && s.opts.Rare != nil {
+	if outcome.Rare() && s.opts.Rare != nil {
 		if s.reserveRare(answer) {
 			from, oob := d.from, bytes.Clone(d.oob)
 			s.handOn(ctx, Request{Msg: d.msg, Via: UDP, Client: from}, answer, &u.counters,

@@ -1,6 +1,10 @@
 package resolver
 
-import "github.com/mangrove-dns/mangrove/zones"
+import (
+	"net/netip"
+
+	"github.com/mangrove-dns/mangrove/zones"
+)
 
 // Transport is how a query came; it decides how large an answer may be.
 type Transport uint8
@@ -11,6 +15,13 @@ const (
 	// TCP answers may fill a message.
 	TCP
 )
+
+// Source is where a query came from.
+type Source struct {
+	Via Transport
+	// Addr is the client's address. It is looked at where Worker.asksForAddr says so, and may be missing otherwise.
+	Addr netip.Addr
+}
 
 // Identity is what a server says about itself. Empty values are not told to anybody.
 type Identity struct {
@@ -29,14 +40,51 @@ type Policy struct {
 	KeepAlive  uint16 // TCP idle time to announce (RFC 7828), in units of 100 ms; 0 announces none
 }
 
-// Outcome says what became of a query.
+// Outcome says what became of a query. It is small enough to be returned in registers.
 type Outcome struct {
-	Rcode     int
-	Truncated bool
-	// Rare: the query asks for what Answer leaves to others (UPDATE, NOTIFY, a transfer, TSIG); the answer is
-	// the refusal that stands where nobody takes it.
-	Rare bool
+	// Zone is the zone that the question's name was answered from, nil for none, and Node the node there: the name's own, the wildcard
+	// that it was made from, the owner of the DNAME or of the cut above it; NoNode in a negative answer, anything without a zone.
+	// Whoever keeps Zone keeps it alive.
+	Zone  *zones.Zone
+	Node  zones.Node
+	Rcode int
+	Kind  Kind
+	flags flags
 }
+
+// Kind is what the question's name was answered with. What was found behind a CNAME does not count.
+type Kind uint8
+
+const (
+	KindError    Kind = iota // nothing from a zone: an error, a refusal, class CH
+	KindAnswer               // records of the name
+	KindReferral             // the servers of a cut at or above it
+	KindNoData               // not of that type (NOERROR)
+	KindNXDomain             // no such name
+)
+
+// flags are the yes and no of an Outcome.
+type flags uint8
+
+const (
+	flagTruncated flags = 1 << iota
+	flagRare
+	flagProven
+	flagCookie
+)
+
+// Truncated says that the answer has TC.
+func (o Outcome) Truncated() bool { return o.flags&flagTruncated != 0 }
+
+// Rare says that the query asks for what Answer leaves to others (UPDATE, NOTIFY, a transfer, TSIG); the answer is the refusal
+// that stands where nobody takes it.
+func (o Outcome) Rare() bool { return o.flags&flagRare != 0 }
+
+// Proven says that the client has shown to receive what is sent to its address: it asks over TCP, or with a server cookie of ours.
+func (o Outcome) Proven() bool { return o.flags&flagProven != 0 }
+
+// Cookie says that the query has a sound COOKIE option, so that BADCOOKIE would be understood.
+func (o Outcome) Cookie() bool { return o.flags&flagCookie != 0 }
 
 // Worker answers one query after the other. It is not safe for concurrent use: one worker for each goroutine that
 // answers. It is some kilobytes of buffers, which it uses again and again.
@@ -47,6 +95,7 @@ type Worker struct {
 	res     Response
 	enc     encoder
 	via     Transport
+	flags   flags     // for the outcome: what is known before the answer is
 	qname   []byte    // the question's name as it came
 	current []byte    // the name that is looked for: the question's, then each CNAME's target
 	first   bool      // current is the question's name
@@ -72,6 +121,9 @@ func (p *parsed) parse(query []byte) bool {
 	p.rcode = p.req.parse(query, &p.key)
 	return true
 }
+
+// asksForAddr says that the client's address is looked at in answering the query that was parsed.
+func (p *parsed) asksForAddr() bool { return p.req.cookieLen != 0 }
 
 // NewWorker returns a worker.
 func NewWorker(p Policy) *Worker {
