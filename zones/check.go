@@ -50,6 +50,7 @@ func Check(z *Zone, o CheckOptions) []Problem {
 			c.signed(n)
 			c.names(n)
 			c.targets(n)
+			c.addressAlias(n)
 			c.services(n)
 			if n.b[0]&flagDNAME != 0 {
 				cover = coverAt(n, KindDNAME)

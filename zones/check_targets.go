@@ -189,7 +189,8 @@ func (c *checker) hasAddress(n Node) bool {
 	b := c.z.node(n)
 	_, v4 := nodeType(b, dns.TypeA)
 	_, v6 := nodeType(b, dns.TypeAAAA)
-	return v4 || v6
+	_, alias := nodeType(b, TypeALIAS)
+	return v4 || v6 || alias
 }
 
 // cnameLine returns where the CNAME of node stands, for a problem with record i of an RRset.

@@ -22,17 +22,23 @@ type RRset struct {
 	Data [][]byte
 }
 
-// TypeString names a type: "A", "TYPE65401".
+// TypeString names a type: "A", "ALIAS", "TYPE65400".
 func TypeString(t uint16) string {
+	if t == TypeALIAS {
+		return "ALIAS"
+	}
 	if t == dns.TypeNone || t == dns.TypeReserved {
 		return fmt.Sprintf("TYPE%d", t) // miekg/dns has names for them that no file may use
 	}
 	return dns.Type(t).String()
 }
 
-// ParseType reads "A", "https", "TYPE65401".
+// ParseType reads "A", "https", "ALIAS", "TYPE65400".
 func ParseType(s string) (uint16, error) {
 	s = strings.ToUpper(s)
+	if s == "ALIAS" {
+		return TypeALIAS, nil
+	}
 	if t, ok := dns.StringToType[s]; ok {
 		return t, nil
 	}
@@ -96,6 +102,9 @@ func (s RRset) RRs() ([]dns.RR, error) {
 // Text returns the RDATA of record i in presentation form; in the form of RFC 3597 where
 // the type is not known or the data is not what it demands.
 func (s RRset) Text(i int) string {
+	if target, ok := s.ALIASTarget(i); ok {
+		return target.String()
+	}
 	_, known := dns.TypeToRR[s.Type]
 	rr, err := s.RR(i)
 	switch {

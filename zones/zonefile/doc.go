@@ -34,7 +34,7 @@
 //
 // Write makes one text of one zone, always the same, which BIND, Knot and NSD read as the same zone, as Parse does. Types that older
 // servers may not know by name, and data that does not come back from its presentation form as it was,
-// are written in the form of RFC 3597.
+// are written in the form of RFC 3597. ALIAS, which is Mangrove's and PowerDNS's own, has its name: others could do nothing with it.
 //
 // # Formatting
 //

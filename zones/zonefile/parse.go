@@ -64,6 +64,8 @@ type Result struct {
 	Problems []zones.Problem // in the order of the file, included files where they are included
 	// Errors and Warnings count all problems, also those beyond Options.MaxProblems.
 	Errors, Warnings int
+	// Aliases says that there are ALIAS records: nobody has to look through zones without.
+	Aliases bool
 	// Files are the file and all that it includes, each once, in order of first use; also those that could not be read.
 	Files []File
 

@@ -76,7 +76,7 @@ func TestBadInput(t *testing.T) {
 		{"no data, comment", "www A ; nothing\nftp MX 10 ; nothing", "4:6: the A record of www.example.org. ends before its IPv4 address\n5:10: the MX record of ftp.example.org. ends before its name"},
 		{"no type", "www 300 IN", `4:11: the line ends before the record's type`},
 		{"owner alone", "www", `4:4: the line ends before the record's type`},
-		{"unknown type", "www IN ALIAS example.net.", `4:8: unknown record type "ALIAS"`},
+		{"unknown type", "www IN ALIS example.net.", `4:8: unknown record type "ALIS"`},
 		{"type number", "www TYPE65536 \\# 0", `4:5: unknown record type "TYPE65536"`},
 		{"meta types", "www ANY x\nwww AXFR x\nwww OPT x\nwww TYPE0 \\# 0\nwww TYPE250 \\# 0",
 			"4:5: type ANY stands in messages alone, a zone cannot hold it\n5:5: type AXFR stands in messages alone, a zone cannot hold it\n" +

@@ -67,7 +67,7 @@ func layoutOf(typ uint16) []field {
 		return layoutA
 	case dns.TypeAAAA:
 		return layoutAAAA
-	case dns.TypeNS, dns.TypeCNAME, dns.TypePTR, dns.TypeDNAME:
+	case dns.TypeNS, dns.TypeCNAME, dns.TypePTR, dns.TypeDNAME, zones.TypeALIAS:
 		return layoutName
 	case dns.TypeMX:
 		return layoutMX

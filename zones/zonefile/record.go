@@ -241,6 +241,7 @@ func (p *parser) add(h header, data []byte) bool {
 	if h.typ == dns.TypeSOA && !p.checkSOA(h, data) {
 		return false
 	}
+	p.res.Aliases = p.res.Aliases || h.typ == zones.TypeALIAS
 	switch {
 	case p.packer != nil:
 		p.records++

@@ -27,7 +27,7 @@ type WriteOptions struct {
 
 // Write writes z as a master file that Parse, BIND, Knot and NSD read as the same zone: the SOA, the other records of the
 // apex, then all names in canonical order (RFC 4034 6.1), each record on one line, those of an RRset in the zone's order.
-// Equal zones make equal text. The error is w's, or says that a TTL is over what a file can hold.
+// Equal zones make equal text. ALIAS is written by its name, which of other servers PowerDNS alone reads. The error is w's, or says that a TTL is over what a file can hold.
 func Write(w io.Writer, z *zones.Zone, o WriteOptions) error {
 	buf := bufio.NewWriter(w)
 	p := printer{w: buf, o: o, origin: z.Origin().Wire()}

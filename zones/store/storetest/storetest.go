@@ -166,7 +166,7 @@ func equal(t *testing.T, got, want any) {
 func zoneN(t *testing.T, origin string, serial uint32, n int) *zones.Zone {
 	lines := []string{soa(serial), "@ NS ns", "ns A 192.0.2.53", "* TXT \"\" \"a\\\"b\\\\c\\000\"", "\\000.\\001.\\255 A 192.0.2.1",
 		"mail MX 0 .", "MiXed CNAME TaRgEt", "www 60 A 192.0.2.3", "www 60 A 192.0.2.1", "www 60 A 192.0.2.2", "deep.er.www AAAA 2001:db8::1",
-		"odd TYPE65401 \\# 3 00ff00", "empty TYPE65402 \\# 0"}
+		"odd TYPE65400 \\# 3 00ff00", "empty TYPE65402 \\# 0"}
 	for i := range n {
 		lines = append(lines, fmt.Sprintf("h%d A 10.%d.%d.%d", i, i>>16, i>>8&255, i&255))
 	}
