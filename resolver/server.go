@@ -30,6 +30,8 @@ type Options struct {
 	MaxUDPSize int
 	Identity   Identity
 	TCP        TCPOptions
+	// RateLimit is for UDP alone. The zero value limits nothing; SetRateLimit changes it.
+	RateLimit RateLimit
 	// Rare takes what the answering path leaves to others; may be nil.
 	Rare Rare
 	// Log gets what an operator should know; slog.Default() if nil.
@@ -73,6 +75,7 @@ type Server struct {
 	policy    Policy
 	endpoints []*endpoint
 	tcp       *tcpServer
+	limiter   *limiter
 	udp       []*counters    // of each UDP worker
 	chooseUDP sync.Once      // sets batchUDP, at the first Listen
 	batchUDP  bool           // UDP workers are of the kind that takes many datagrams a system call
@@ -100,6 +103,8 @@ func New(o Options) *Server {
 		KeepAlive:  uint16(min(o.TCP.Idle/(100*time.Millisecond), 65535)),
 	}).policy
 	s.tcp = newTCPServer(s)
+	s.limiter = newLimiter()
+	s.limiter.set(o.RateLimit)
 	return s
 }
 
@@ -136,6 +141,7 @@ func (s *Server) Run(ctx context.Context) error {
 		}
 		g.Go(func() error { return s.tcp.accept(ctx, e.tcp) })
 	}
+	g.Go(func() error { return s.limiter.run(ctx, s.log) })
 	err := g.Wait()
 	s.rareWork.Wait()
 	return err

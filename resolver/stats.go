@@ -14,6 +14,7 @@ type counters struct {
 	truncated atomic.Uint64
 	unsent    atomic.Uint64
 	panics    atomic.Uint64
+	limited   [rulings]atomic.Uint64 // what became of answers that limits are for
 	_         [64]byte
 }
 
@@ -45,6 +46,7 @@ func (c *counters) countMessage(msg []byte) {
 type tally struct {
 	responses          [rcodes]uint32
 	dropped, truncated uint32
+	limited            [rulings]uint32
 }
 
 // count counts the answer to one query; nil was none.
@@ -72,13 +74,18 @@ func (t *tally) flush(c *counters) {
 	if t.truncated != 0 {
 		c.truncated.Add(uint64(t.truncated))
 	}
+	for i, n := range &t.limited {
+		if n != 0 && ruling(i) != ruleSend {
+			c.limited[i].Add(uint64(n))
+		}
+	}
 	*t = tally{}
 }
 
 // Traffic is what came and went over one transport since the start.
 type Traffic struct {
 	Queries   uint64 // messages received, whatever they were
-	Dropped   uint64 // not answered: responses, what is shorter than a header, and what Rare took in silence
+	Dropped   uint64 // not answered: responses, what is shorter than a header, what Rare took in silence, and what limits dropped
 	Truncated uint64
 	Unsent    uint64 // answers that the system did not take
 	Panics    uint64
@@ -89,6 +96,25 @@ type Traffic struct {
 type Stats struct {
 	UDP, TCP Traffic
 	Conns    ConnStats
+	Limits   LimitStats
+}
+
+// LimitStats are about UDP answers over a limit (RateLimit). They are counted in Traffic as what was sent, too.
+type LimitStats struct {
+	Observed  uint64 // sent whole, since limits are just observed
+	Truncated uint64 // sent without content
+	BadCookie uint64 // BADCOOKIE was sent instead
+	Dropped   uint64
+}
+
+// All is how many answers were over a limit.
+func (l LimitStats) All() uint64 { return l.Observed + l.Truncated + l.BadCookie + l.Dropped }
+
+func (l *LimitStats) add(c *counters) {
+	l.Observed += c.limited[ruleObserve].Load()
+	l.Truncated += c.limited[ruleSlip].Load()
+	l.BadCookie += c.limited[ruleBadCookie].Load()
+	l.Dropped += c.limited[ruleDrop].Load()
 }
 
 // ConnStats are about TCP connections.
@@ -119,6 +145,7 @@ func (s *Server) Stats() Stats {
 	var out Stats
 	for _, c := range s.udp {
 		out.UDP.add(c)
+		out.Limits.add(c)
 	}
 	for i := range s.tcp.counters {
 		out.TCP.add(&s.tcp.counters[i])

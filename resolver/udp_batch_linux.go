@@ -47,6 +47,7 @@ type batchWorker struct {
 	catalog  *zones.Catalog // for the batch under work
 	slots    []slot
 	from     Source // of the datagram that is worked on
+	rates    rateWorker
 	step     step
 	at       int // the datagram that is worked on
 	stopping atomic.Bool
@@ -127,7 +128,7 @@ func newBatchWorker(s *Server, addr netip.AddrPort, wildcard bool) (udpWorker, e
 	}
 	return &batchWorker{
 		server: s, name: f.Name(), file: f, conn: conn, worker: NewWorker(s.policy), slots: make([]slot, batchSize),
-		batch: newMmsg(batchSize, maxDatagram, s.policy.MaxUDPSize, wildcard),
+		batch: newMmsg(batchSize, maxDatagram, s.policy.MaxUDPSize, wildcard), rates: newRateWorker(s.limiter),
 	}, nil
 }
 
@@ -212,6 +213,7 @@ func (u *batchWorker) goOn(ctx context.Context) (done bool) {
 	n := u.batch.received
 	switch u.step {
 	case stepCatalog:
+		u.rates.begin()
 		u.catalog = u.server.opts.Catalog()
 		u.step = stepParse
 		fallthrough
@@ -295,6 +297,11 @@ func (u *batchWorker) answer(ctx context.Context, s *slot) {
 			return
 		}
 		outcome = Outcome{Rcode: dns.RcodeServerFailure}
+	}
+	if u.rates.limits != nil && !outcome.Proven() && answer != nil {
+		var r ruling
+		answer, outcome, r = u.rates.limit(u.worker, u.batch.addr(u.at), s.query, answer, outcome)
+		u.tally.limited[r]++
 	}
 	u.put(answer, outcome)
 }

@@ -21,6 +21,7 @@ type portableWorker struct {
 	control  []byte     // room for control messages
 	out      []byte     // room for the answer
 	from     netip.Addr // whose datagram is answered
+	rates    rateWorker
 	counters counters
 }
 
@@ -50,7 +51,7 @@ func newPortableWorker(s *Server, addr netip.AddrPort, wildcard bool) (*portable
 	if err != nil {
 		return nil, err
 	}
-	u := &portableWorker{server: s, conn: conn.(*net.UDPConn), wildcard: wildcard, worker: NewWorker(s.policy)}
+	u := &portableWorker{server: s, conn: conn.(*net.UDPConn), wildcard: wildcard, worker: NewWorker(s.policy), rates: newRateWorker(s.limiter)}
 	u.out = make([]byte, s.policy.MaxUDPSize)
 	if wildcard {
 		u.control = make([]byte, controlLen)
@@ -121,8 +122,26 @@ func (u *portableWorker) answer(ctx context.Context, d *datagram) []byte {
 		}
 		outcome = Outcome{Rcode: dns.RcodeServerFailure}
 	}
+	if u.rates.begin(); u.rates.limits != nil && !outcome.Proven() && answer != nil {
+		answer, outcome = u.limit(d.msg, answer, outcome)
+	}
 	u.counters.count(answer, outcome)
 	return answer
+}
+
+// limit keeps answer within the limits. As in answering, a panic costs this packet its answer alone.
+func (u *portableWorker) limit(query, answer []byte, o Outcome) (msg []byte, out Outcome) {
+	defer func() {
+		if p := recover(); p != nil {
+			u.server.reportPanic(p, query, &u.counters)
+			msg, out = nil, o
+		}
+	}()
+	msg, out, r := u.rates.limit(u.worker, u.from, query, answer, o)
+	if r != ruleSend {
+		u.counters.limited[r].Add(1)
+	}
+	return msg, out
 }
 
 func (u *portableWorker) write(msg, oob []byte, to netip.AddrPort) error {
