@@ -11,7 +11,7 @@ import (
 // No question, however it is answered, costs an allocation.
 func TestAnswerDoesNotAllocate(t *testing.T) {
 	cat := packetCatalog(t)
-	w := NewWorker(Policy{})
+	w := NewWorker(Policy{Cookies: testCookies(t)})
 	out := make([]byte, 65535)
 	for _, q := range []string{
 		"host.example. A",             // hit
@@ -34,10 +34,12 @@ func TestAnswerDoesNotAllocate(t *testing.T) {
 		"example. AXFR +tcp",          //
 		"host.example. A +edns=1",     // BADVERS
 		"host.example. TYPE128 +edns", // FORMERR
+		"host.example. A +cookie",     // a cookie with it
+		"missing.example. A +cookie=2464c4abcf10c957010000005cf79f111f8130c3eee29480",
 	} {
 		query := parseQuery(t, q)
 		wire := pack(t, query.msg)
-		if n := testing.AllocsPerRun(100, func() { w.Answer(cat, wire, Source{Via: query.via}, out) }); n != 0 {
+		if n := testing.AllocsPerRun(100, func() { w.Answer(cat, wire, sourceOf(query.via), out) }); n != 0 {
 			t.Errorf("%s: %v allocations", q, n)
 		}
 	}

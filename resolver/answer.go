@@ -23,7 +23,7 @@ func (w *Worker) Answer(cat *zones.Catalog, query []byte, from Source, out []byt
 // answer is Answer for a query that was parsed.
 func (w *Worker) answer(cat *zones.Catalog, query []byte, from *Source, out []byte) ([]byte, Outcome) {
 	q := &w.req
-	w.meet(from)
+	w.meet(query, from)
 	if q.question {
 		w.qname = query[headerLen : q.end-4]
 		w.current, w.first = w.qname, true
@@ -51,6 +51,8 @@ func (w *Worker) answer(cat *zones.Catalog, query []byte, from *Source, out []by
 	case q.opcode != dns.OpcodeQuery:
 		rare = true
 		w.refuse(dns.RcodeNotImplemented, dns.ExtendedErrorCodeNotSupported)
+	case !q.question:
+		w.cookieAlone()
 	case q.tsig != 0:
 		w.res.Rcode = dns.RcodeNotAuth
 		if w.tsig = w.badKey(query, q.tsig); w.tsig == nil {
@@ -68,13 +70,13 @@ func (w *Worker) answer(cat *zones.Catalog, query []byte, from *Source, out []by
 }
 
 // meet notes whose query it is.
-func (w *Worker) meet(from *Source) {
+func (w *Worker) meet(query []byte, from *Source) {
 	w.via, w.flags = from.Via, 0
 	if from.Via == TCP {
-		w.flags = flagProven
+		w.flags = flagTCP
 	}
-	if w.req.cookieLen != 0 {
-		w.flags |= flagCookie
+	if w.req.cookie != 0 {
+		w.answerCookie(query, from)
 	}
 }
 
@@ -87,6 +89,9 @@ func (w *Worker) outcome(rare bool) Outcome {
 	}
 	if rare {
 		o.flags |= flagRare
+	}
+	if w.req.opcode != dns.OpcodeQuery {
+		o.flags &^= flagCookie
 	}
 	return o
 }

@@ -37,7 +37,7 @@ func checkBatch(tb testing.TB, w *Worker, cat *zones.Catalog, query, want []byte
 			continue
 		}
 		w.parsed = &s.parsed
-		got, o := w.answer(cat, s.query, &Source{}, make([]byte, w.policy.MaxUDPSize))
+		got, o := w.answer(cat, s.query, &Source{Addr: clientAddr}, make([]byte, w.policy.MaxUDPSize))
 		if i&1 == 1 && (!bytes.Equal(got, want) || o != wanted) {
 			tb.Fatalf("query %x:\nalone      %x %+v\nin a batch %x %+v", query, want, wanted, got, o)
 		}

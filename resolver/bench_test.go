@@ -1,10 +1,12 @@
 package resolver
 
 import (
+	"encoding/hex"
 	"fmt"
 	"math/rand/v2"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/miekg/dns"
 
@@ -80,18 +82,30 @@ func BenchmarkAnswerReferral(b *testing.B) {
 // The same questions in a zone that fits the caches: what our own work costs.
 func BenchmarkAnswerSmall(b *testing.B) {
 	cat := packetCatalog(b)
-	w := NewWorker(Policy{})
+	w := NewWorker(Policy{Cookies: NewCookies(time.Now, NewCookieSecret())})
 	out := make([]byte, 1232)
 	for _, c := range []struct{ name, question string }{
 		{"hit", "host.example. A"}, {"edns", "host.example. A +dnssec"}, {"nxdomain", "missing.example. A"}, {"referral", "www.sub.example. A"},
 		{"wildcard", "x.w.example. A"}, {"cname", "www.example. A"}, {"dname", "x.d.example. A"}, {"refused", "www.elsewhere. A"},
+		{"cookie", "host.example. A +cookie"}, {"cookie/nxdomain", "missing.example. A +cookie"},
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			query := pack(b, parseQuery(b, c.question).msg)
 			b.ReportAllocs()
 			for b.Loop() {
-				w.Answer(cat, query, Source{Via: UDP}, out)
+				w.Answer(cat, query, sourceOf(UDP), out)
 			}
 		})
 	}
+	// A client that has its cookie, as those that come often do.
+	b.Run("cookie/known", func(b *testing.B) {
+		answer, _ := w.Answer(cat, pack(b, parseQuery(b, "host.example. A +cookie").msg), sourceOf(UDP), out)
+		query := pack(b, parseQuery(b, "host.example. A +cookie="+hex.EncodeToString(answer[len(answer)-cookieLen:])).msg)
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, o := w.Answer(cat, query, sourceOf(UDP), out); !o.Proven() {
+				b.Fatalf("%+v", o)
+			}
+		}
+	})
 }

@@ -3,6 +3,7 @@ package resolver
 import (
 	"bytes"
 	"fmt"
+	"net/netip"
 	"strconv"
 	"strings"
 	"testing"
@@ -73,7 +74,7 @@ type query struct {
 	via Transport
 }
 
-// parseQuery reads "NAME TYPE [CLASS] [+tcp] [+edns[=VERSION]] [+bufsize=N] [+dnssec] [+nsid] [+rd] [+cd] [+ad]".
+// parseQuery reads "NAME TYPE [CLASS] [+tcp] [+edns[=VERSION]] [+bufsize=N] [+dnssec] [+nsid] [+cookie[=HEX]] [+rd] [+cd] [+ad]".
 func parseQuery(tb testing.TB, s string) query {
 	tb.Helper()
 	f := strings.Fields(s)
@@ -109,6 +110,12 @@ func parseQuery(tb testing.TB, s string) query {
 		case "+nsid":
 			o := withOPT(q.msg)
 			o.Option = append(o.Option, &dns.EDNS0_NSID{Code: dns.EDNS0NSID})
+		case "+cookie":
+			o := withOPT(q.msg)
+			if value == "" {
+				value = clientCookie
+			}
+			o.Option = append(o.Option, &dns.EDNS0_COOKIE{Code: dns.EDNS0COOKIE, Cookie: value})
 		case "+keepalive":
 			o := withOPT(q.msg)
 			o.Option = append(o.Option, &dns.EDNS0_TCP_KEEPALIVE{Code: dns.EDNS0TCPKEEPALIVE})
@@ -149,12 +156,19 @@ func pack(tb testing.TB, m *dns.Msg) []byte {
 	return b
 }
 
+// clientAddr is whom send asks for, and clientCookie what such a client calls itself.
+var clientAddr = netip.MustParseAddr("198.51.100.100")
+
+const clientCookie = "2464c4abcf10c957"
+
+func sourceOf(via Transport) Source { return Source{Via: via, Addr: clientAddr} }
+
 // send has the answer to wire checked by what must hold for any answer, and unpacked; nil for none.
 func send(tb testing.TB, w *Worker, cat *zones.Catalog, wire []byte, via Transport) *dns.Msg {
 	tb.Helper()
 	before := bytes.Clone(wire)
 	out := make([]byte, 65535)
-	got, outcome := w.Answer(cat, wire, Source{Via: via}, out)
+	got, outcome := w.Answer(cat, wire, sourceOf(via), out)
 	if !bytes.Equal(before, wire) {
 		tb.Fatalf("query %x was changed to %x", before, wire)
 	}
@@ -294,6 +308,8 @@ func renderOPT(o *dns.OPT) string {
 			s += fmt.Sprintf(" ede=%d", e.InfoCode)
 		case *dns.EDNS0_NSID:
 			s += " nsid=" + e.Nsid
+		case *dns.EDNS0_COOKIE:
+			s += " cookie=" + e.Cookie
 		case *dns.EDNS0_TCP_KEEPALIVE:
 			s += fmt.Sprintf(" keepalive=%d", e.Timeout)
 		default:

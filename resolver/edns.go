@@ -21,6 +21,9 @@ func (w *Worker) tailLen() int {
 		return n
 	}
 	n += optLen
+	if w.flags&flagCookie != 0 {
+		n += 4 + cookieLen
+	}
 	if w.sendsNSID() {
 		n += 4 + len(w.policy.Identity.NSID)
 	}
@@ -53,6 +56,10 @@ func (w *Worker) putTail(msg []byte, off int) (count uint16) {
 		b = binary.BigEndian.AppendUint16(b, do)
 		b = append(b, 0, 0)
 		options := len(b)
+		if w.flags&flagCookie != 0 {
+			b = appendOption(b, optionCookie, cookieLen)
+			b = append(b, w.cookie[:]...)
+		}
 		if w.sendsNSID() {
 			b = appendOption(b, optionNSID, len(w.policy.Identity.NSID))
 			b = append(b, w.policy.Identity.NSID...)

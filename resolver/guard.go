@@ -87,7 +87,7 @@ func (w *Worker) fail(query []byte, from *Source, out []byte) (msg []byte) {
 		}
 	}()
 	w.parse(query)
-	w.meet(from)
+	w.meet(query, from)
 	w.res.Rcode = dns.RcodeServerFailure
 	msg = w.encode(query, out)
 	w.res.clear()

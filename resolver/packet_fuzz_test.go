@@ -43,7 +43,8 @@ func FuzzPacket(f *testing.F) {
 		"host.example. A", "www.example. A +edns", "x.w.example. A +dnssec", "a.d.example. A", "x.sub.example. AAAA +bufsize=4096",
 		"sub.example. DS", "_s._tcp.example. SRV", "svc.example. HTTPS", "b.c.example. A", "missing.example. A", "loop.example. TXT",
 		"host.example. ANY", "example. AXFR", "example. IXFR", "version.bind. TXT CH", "other.example. A +nsid", "generic.example. TYPE65400",
-		"elsewhere. A +option=65001", "host.example. A +edns=1", "example. TSIG",
+		"host.example. A +cookie", "missing.example. A +cookie=" + vectorCookie, "host.example. A +cookie=00", "host.example. A +cookie +nsid +cookie=01",
+		"host.example. A +cookie +edns=1", "elsewhere. A +option=65001", "host.example. A +edns=1", "example. TSIG",
 	} {
 		f.Add(pack(f, parseQuery(f, q).msg), false)
 		f.Add(pack(f, parseQuery(f, q).msg), true)
@@ -57,8 +58,12 @@ func FuzzPacket(f *testing.F) {
 	if wire, _, err := dns.TsigGenerate(signed, "c2VjcmV0", "", false); err == nil {
 		f.Add(wire, false)
 	}
+	bare := new(dns.Msg)
+	withOPT(bare).Option = []dns.EDNS0{&dns.EDNS0_COOKIE{Code: dns.EDNS0COOKIE, Cookie: vectorCookie}}
+	f.Add(pack(f, bare), false)
 	cat := packetCatalog(f)
-	w := NewWorker(Policy{Identity: Identity{Version: "v", Name: "n", NSID: "id"}, KeepAlive: 100})
+	cookies := testCookies(f)
+	w := NewWorker(Policy{Identity: Identity{Version: "v", Name: "n", NSID: "id"}, KeepAlive: 100, Cookies: cookies})
 	f.Fuzz(func(t *testing.T, packet []byte, tcp bool) {
 		via := UDP
 		if tcp {
@@ -73,6 +78,10 @@ func FuzzPacket(f *testing.F) {
 		}
 		switch m.Rcode {
 		case dns.RcodeSuccess, dns.RcodeNameError, dns.RcodeYXDomain, dns.RcodeBadVers:
+		case dns.RcodeBadCookie:
+			if len(m.Question)+len(m.Answer)+len(m.Ns) > 0 {
+				t.Fatalf("%x: BADCOOKIE for a question:\n%v", packet, m)
+			}
 		case dns.RcodeFormatError, dns.RcodeNotImplemented, dns.RcodeRefused, dns.RcodeNotAuth:
 			if len(m.Answer)+len(m.Ns) > 0 || m.Authoritative {
 				t.Fatalf("%x: content beside an error:\n%v", packet, m)
@@ -86,8 +95,9 @@ func FuzzPacket(f *testing.F) {
 			t.Fatalf("%x: EDNS unasked:\n%v", packet, m)
 		}
 		// What miekg/dns takes for an ordinary query with one question is not FORMERR, unless for what it does not check.
-		if m.Rcode == dns.RcodeSuccess && len(m.Question) != 1 {
+		if m.Rcode == dns.RcodeSuccess && len(m.Question) != 1 && (cookieOf(m) == "" || len(m.Answer)+len(m.Ns) > 0) {
 			t.Fatalf("%x: NOERROR without the question:\n%v", packet, m)
 		}
+		checkCookie(t, cookies, cookieSecret(t, vectorSecret), packet, m)
 	})
 }

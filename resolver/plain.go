@@ -37,6 +37,9 @@ func (w *Worker) short(at *place, query, out []byte) []byte {
 	total := end
 	if q.edns {
 		total += optLen
+		if w.flags&flagCookie != 0 {
+			total += 4 + cookieLen
+		}
 	}
 	if total > len(out) || total > maxMessage || w.via == UDP && (total > q.size || total > w.policy.MaxUDPSize) {
 		return nil
@@ -47,12 +50,17 @@ func (w *Worker) short(at *place, query, out []byte) []byte {
 	additional := uint64(0)
 	if q.edns {
 		additional = 1
-		opt := msg[end:][:optLen]
+		opt := msg[end:]
 		// The root, OPT, the size; then no code, version 0, DO, no options.
 		binary.BigEndian.PutUint64(opt, uint64(dns.TypeOPT)<<40|uint64(w.policy.MaxUDPSize)<<24)
 		opt[7], opt[8], opt[9], opt[10] = 0, 0, 0, 0
 		if q.do {
 			opt[7] = 0x80
+		}
+		if w.flags&flagCookie != 0 {
+			opt[10] = 4 + cookieLen
+			binary.BigEndian.PutUint32(opt[optLen:], optionCookie<<16|cookieLen)
+			copy(opt[optLen+4:], w.cookie[:])
 		}
 	}
 	// As encode has it, with AA, NOERROR and neither TC nor an authority section.

@@ -32,7 +32,7 @@ func checkShort(tb testing.TB, w *Worker, cat *zones.Catalog, query []byte, via 
 		}
 	}
 	w.req.plain = false
-	got, o := w.answer(cat, query, &Source{Via: via}, make([]byte, 65535))
+	got, o := w.answer(cat, query, &Source{Via: via, Addr: clientAddr}, make([]byte, 65535))
 	if !bytes.Equal(got, want) || o != wanted {
 		tb.Fatalf("query %x:\nanswered       %x %+v\nthe long way   %x %+v", query, want, wanted, got, o)
 	}
@@ -64,6 +64,9 @@ func TestPlain(t *testing.T) {
 		{"mail.example. AAAA +bufsize=512", true},
 		{"host.example. TXT", true},
 		{"host.example. AAAA", false},
+		{"host.example. A +cookie", true},
+		{"host.example. A +cookie +dnssec", true},
+		{"host.example. A +cookie +nsid", false},
 		{"host.example. A +nsid", false},
 		{"host.example. A +edns=1", false},
 		{"host.example. A +option=65001", false},
@@ -101,17 +104,18 @@ func goesShort(w *Worker, cat *zones.Catalog, query []byte) bool {
 
 // TestPlainAtTheLimit has answers grow past what the client, the policy and the room for them allow.
 func TestPlainAtTheLimit(t *testing.T) {
-	for _, octets := range []int{400, 430, 440, 441, 442, 443, 444, 445, 446, 447, 448, 449, 450, 451, 452, 453, 454, 455, 456, 457, 458, 459, 470, 1300} {
+	for _, octets := range []int{400, 400, 410, 412, 413, 414, 415, 416, 417, 418, 430, 440, 441, 442, 443, 444, 445, 446, 447, 448, 449, 450, 451, 452, 453, 454, 455, 456, 457, 458, 459, 470, 1300} {
 		data := ""
 		for left := octets; left > 0; left -= 200 {
 			data += fmt.Sprintf(" %q", bytes.Repeat([]byte("x"), min(left, 200)))
 		}
 		cat := parseCatalog(t, "example.", "@ SOA ns h 1 2 3 4 5\n@ NS ns\nt TXT"+data+"\n")
-		for _, options := range []string{"", " +edns", " +bufsize=512", " +bufsize=4096"} {
+		for _, options := range []string{"", " +edns", " +bufsize=512", " +bufsize=4096", " +cookie"} {
 			query := pack(t, parseQuery(t, "t.example. TXT"+options).msg)
 			for _, via := range []Transport{UDP, TCP} {
 				send(t, NewWorker(Policy{}), cat, query, via)
 				send(t, NewWorker(Policy{MaxUDPSize: 512}), cat, query, via)
+				send(t, NewWorker(Policy{MaxUDPSize: 512, Cookies: testCookies(t)}), cat, query, via)
 			}
 		}
 	}

@@ -26,7 +26,7 @@ const (
 // request is what a message says, as far as answering needs it.
 type request struct {
 	opcode    int
-	question  bool // there is one, and it is sound
+	question  bool // there is one, and it is sound; a sound query without one asks for a cookie
 	end       int  // where the question ends; headerLen without one
 	qtype     uint16
 	qclass    uint16
@@ -36,7 +36,7 @@ type request struct {
 	keepalive bool // the client asks how long a connection may idle
 	version   uint8
 	size      int // the client's UDP payload size, 512 at least
-	cookie    int // where the content of the first COOKIE option starts, and its length; 0 without one
+	cookie    int // where the content of the first COOKIE option starts, 0 without one, and its length
 	cookieLen int
 	tsig      int  // where the TSIG record starts, 0 without one
 	plain     bool // a question that Worker.short may answer; nothing is said of what was found wrong behind it
@@ -89,25 +89,34 @@ func (q *request) parse(msg []byte, key *zones.Key) (rcode int) {
 			return dns.RcodeFormatError
 		}
 	}
-	if off != len(msg) || strange || plain && !q.question {
+	if off != len(msg) || strange || plain && !q.question && (q.cookie == 0 || q.tsig != 0) {
 		return dns.RcodeFormatError
 	}
 	return dns.RcodeSuccess
 }
 
-// rest reads what stands behind the question of nearly every query: nothing, or an OPT record of version 0 without options.
-// False: something else, and nothing was read.
+// rest reads what stands behind the question of nearly every query: nothing, or an OPT record of version 0 with no option or with a
+// cookie. False: something else, and nothing was read.
 func (q *request) rest(msg []byte, off, records int) bool {
 	if records == 0 {
 		return off == len(msg)
 	}
-	if records != 1 || len(msg)-off != optLen {
+	n := len(msg) - off
+	if records != 1 || n < optLen {
 		return false
 	}
 	// Owner, type and version, then the options' length.
 	opt := msg[off:][:optLen]
-	if opt[0]|opt[1]|opt[6]|opt[9]|opt[10] != 0 || opt[2] != byte(dns.TypeOPT) {
+	if opt[0]|opt[1]|opt[6] != 0 || opt[2] != byte(dns.TypeOPT) {
 		return false
+	}
+	if n != optLen || opt[9]|opt[10] != 0 {
+		const head = optLen + 4
+		if n < head || binary.BigEndian.Uint32(msg[off+9:]) != uint32(n-optLen)<<16|optionCookie ||
+			int(binary.BigEndian.Uint16(msg[off+head-2:])) != n-head {
+			return false
+		}
+		q.cookie, q.cookieLen = off+head, n-head
 	}
 	q.edns, q.do = true, opt[7]&0x80 != 0
 	q.size = max(minPayload, int(binary.BigEndian.Uint16(opt[3:])))
@@ -181,7 +190,7 @@ func (q *request) opt(msg []byte, off int) (ok bool) {
 		}
 		switch binary.BigEndian.Uint16(o) {
 		case optionCookie:
-			if q.cookieLen == 0 {
+			if q.cookie == 0 && q.version == 0 {
 				q.cookie, q.cookieLen = len(msg)-len(o)+4, n-4
 			}
 		case optionNSID:

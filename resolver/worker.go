@@ -37,7 +37,8 @@ const maxNSID = 128
 type Policy struct {
 	MaxUDPSize int // largest UDP answer and the payload size that we announce; 1232 if 0, 512 at least
 	Identity   Identity
-	KeepAlive  uint16 // TCP idle time to announce (RFC 7828), in units of 100 ms; 0 announces none
+	Cookies    *Cookies // makes and checks server cookies (RFC 7873); nil ignores the option
+	KeepAlive  uint16   // TCP idle time to announce (RFC 7828), in units of 100 ms; 0 announces none
 }
 
 // Outcome says what became of a query. It is small enough to be returned in registers.
@@ -69,7 +70,8 @@ type flags uint8
 const (
 	flagTruncated flags = 1 << iota
 	flagRare
-	flagProven
+	flagTCP
+	flagValid // a server cookie of ours
 	flagCookie
 )
 
@@ -81,7 +83,7 @@ func (o Outcome) Truncated() bool { return o.flags&flagTruncated != 0 }
 func (o Outcome) Rare() bool { return o.flags&flagRare != 0 }
 
 // Proven says that the client has shown to receive what is sent to its address: it asks over TCP, or with a server cookie of ours.
-func (o Outcome) Proven() bool { return o.flags&flagProven != 0 }
+func (o Outcome) Proven() bool { return o.flags&(flagTCP|flagValid) != 0 }
 
 // Cookie says that the query has a sound COOKIE option, so that BADCOOKIE would be understood.
 func (o Outcome) Cookie() bool { return o.flags&flagCookie != 0 }
@@ -95,11 +97,12 @@ type Worker struct {
 	res     Response
 	enc     encoder
 	via     Transport
-	flags   flags     // for the outcome: what is known before the answer is
-	qname   []byte    // the question's name as it came
-	current []byte    // the name that is looked for: the question's, then each CNAME's target
-	first   bool      // current is the question's name
-	other   zones.Key // targets of MX, SRV and the like; the name of a TSIG key
+	flags   flags           // for the outcome: what is known before the answer is
+	cookie  [cookieLen]byte // goes back where flags have flagCookie
+	qname   []byte          // the question's name as it came
+	current []byte          // the name that is looked for: the question's, then each CNAME's target
+	first   bool            // current is the question's name
+	other   zones.Key       // targets of MX, SRV and the like; the name of a TSIG key
 	added   [maxAdded]addedNode
 	tsig    []byte // the TSIG record to go behind everything; empty for none
 	scratch []byte // records made for one answer: CNAMEs from DNAMEs, CH TXT; never grown
@@ -123,7 +126,7 @@ func (p *parsed) parse(query []byte) bool {
 }
 
 // asksForAddr says that the client's address is looked at in answering the query that was parsed.
-func (p *parsed) asksForAddr() bool { return p.req.cookieLen != 0 }
+func (p *parsed) asksForAddr() bool { return p.req.cookie != 0 }
 
 // NewWorker returns a worker.
 func NewWorker(p Policy) *Worker {
