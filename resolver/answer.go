@@ -223,10 +223,12 @@ func (w *Worker) parentSide(f *zones.Found) bool {
 func (w *Worker) match(z *zones.Zone, f *zones.Found, node zones.Node) (more bool) {
 	qtype := w.req.qtype
 	if qtype == dns.TypeANY || qtype == dns.TypeRRSIG {
-		w.any(z, f, node)
+		if !w.unresolved(z, node) {
+			w.any(z, f, node)
+		}
 		return false
 	}
-	if set, ok := z.Set(node, qtype); ok {
+	if set, ok := z.Set(node, qtype); ok && qtype != zones.TypeALIAS {
 		w.answerWith(z, node, set, 0)
 		return false
 	}
@@ -234,6 +236,9 @@ func (w *Worker) match(z *zones.Zone, f *zones.Found, node zones.Node) (more boo
 	// NSEC is of the alias itself (RFC 4034 4), there or not. With NSEC3 nobody could prove that it is not: a denial whose
 	// record has a CNAME is no proof (RFC 5155 8.5).
 	if !ok || qtype == dns.TypeNSEC && z.Denial() != zones.NSEC3 {
+		if w.unresolved(z, node) {
+			return false
+		}
 		w.deny(z, f, node, dns.RcodeSuccess)
 		return false
 	}

@@ -26,6 +26,7 @@
 //   - RFC 6891: EDNS only to those who speak it, and then in every reply. UDP answers keep the size that both agreed
 //     on; a truncated answer holds whole RRsets only.
 //   - RFC 8482: QTYPE ANY over UDP is one RRset, QTYPE RRSIG the signatures of one; over TCP all of them.
+//   - Addresses that may be there and that nobody knows (zones.TypeALIAS is still in the zone) are not denied: SERVFAIL (alias.go).
 //   - Nothing with QR=1 is answered, nothing shorter than a header, and no packet ends the process.
 //
 // Answers are minimal: no NS set in the authority section of a positive answer. The address that a record points
