@@ -5,8 +5,6 @@ import (
 	"net/netip"
 	"slices"
 	"time"
-
-	"github.com/mangrove-dns/mangrove/zones"
 )
 
 // Response rate limiting. Over UDP the sender of a question may be anybody: who writes a victim's address into it has us
@@ -214,7 +212,14 @@ type address struct{ hi, lo uint64 }
 // mappedBits is how many bits an IPv4 address has before its own.
 const mappedBits = 96
 
+// mapped is an IPv4 address.
+func mapped(ip uint32) address { return address{lo: 0xffff<<32 | uint64(ip)} }
+
 func addressOf(a netip.Addr) address {
+	if a.Is4() {
+		b := a.As4()
+		return mapped(binary.BigEndian.Uint32(b[:]))
+	}
 	b := a.As16()
 	return address{binary.BigEndian.Uint64(b[:8]), binary.BigEndian.Uint64(b[8:])}
 }
@@ -274,13 +279,4 @@ func ordered(list []span) []span {
 		}
 	}
 	return out
-}
-
-// account is what an answer counts for.
-type account struct {
-	network address
-	class   rateClass
-	kind    Kind
-	zone    string // origin in wire form; empty for none
-	node    zones.Node
 }

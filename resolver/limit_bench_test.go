@@ -3,7 +3,6 @@ package resolver
 import (
 	"fmt"
 	"math/rand/v2"
-	"net/netip"
 	"testing"
 	"time"
 
@@ -34,9 +33,9 @@ func BenchmarkLimit(b *testing.B) {
 		b.Run(c.name, func(b *testing.B) {
 			r := newRater(b, c.limit)
 			_, o := r.w.Answer(r.cat, pack(b, parseQuery(b, "host.example. A").msg), Source{}, make([]byte, 1232))
-			clients := make([]netip.Addr, c.clients)
+			clients := make([]address, c.clients)
 			for i := range clients {
-				clients[i] = netip.AddrFrom4([4]byte{127, byte(i >> 8), byte(i), 1})
+				clients[i] = mapped(127<<24 | uint32(i)<<8 | 1)
 			}
 			b.ReportAllocs()
 			for i := 0; b.Loop(); i++ {
@@ -62,7 +61,7 @@ func BenchmarkLimitShared(b *testing.B) {
 						w.begin()
 					}
 					n := rnd.Uint32()
-					w.rule(netip.AddrFrom4([4]byte{10, byte(int(n) % clients >> 8), byte(int(n) % clients), 1}), &o)
+					w.rule(mapped(10<<24|n%uint32(clients)<<8|1), &o)
 				}
 			})
 		})
@@ -74,12 +73,12 @@ func BenchmarkLimited(b *testing.B) {
 	cat := large()
 	rnd := rand.New(rand.NewPCG(1, 2))
 	queries := make([][]byte, 1<<16)
-	clients := make([]netip.Addr, len(queries))
+	clients := make([]address, len(queries))
 	for i := range queries {
 		m := new(dns.Msg)
 		m.SetQuestion(fmt.Sprintf("h%d.example.", rnd.IntN(benchNames)), dns.TypeA)
 		queries[i] = pack(b, m)
-		clients[i] = netip.AddrFrom4([4]byte{10, byte(rnd.Uint32()), byte(rnd.Uint32()), 1})
+		clients[i] = mapped(10<<24 | rnd.Uint32()&0xffff00 | 1)
 	}
 	for _, mode := range []struct {
 		name  string

@@ -45,7 +45,7 @@ func (r *rater) at(ms int) { r.r.now = int64(ms) * int64(time.Millisecond) }
 func (r *rater) ask(client, question string) ruling {
 	r.t.Helper()
 	_, o := r.w.Answer(r.cat, pack(r.t, parseQuery(r.t, question).msg), Source{}, make([]byte, 1232))
-	return r.r.rule(netip.MustParseAddr(client), &o)
+	return r.r.rule(addressOf(netip.MustParseAddr(client)), &o)
 }
 
 // sent asks n times and returns how many answers were sent whole.
@@ -96,7 +96,7 @@ func TestRateIsKept(t *testing.T) {
 		limit.Responses = 1 + rnd.IntN(1000)
 		r := newRater(t, limit)
 		_, o := r.w.Answer(r.cat, pack(t, parseQuery(t, "host.example. A").msg), Source{}, make([]byte, 1232))
-		client := netip.MustParseAddr("192.0.2.1")
+		client := addressOf(netip.MustParseAddr("192.0.2.1"))
 		// Credits as BIND counts them, in units of 1/rate of a nanosecond each.
 		rate, second := int64(limit.Responses), int64(time.Second)
 		cost := second / rate
@@ -253,7 +253,7 @@ func TestRateRuling(t *testing.T) {
 			}
 			counts := map[ruling]int{}
 			for range 10000 {
-				counts[r.r.rule(netip.MustParseAddr("192.0.2.1"), &o)]++
+				counts[r.r.rule(addressOf(netip.MustParseAddr("192.0.2.1")), &o)]++
 			}
 			if n := counts[c.want]; n < c.least || n > c.most || n+counts[ruleDrop] != 10000 && c.want != ruleDrop {
 				t.Errorf("got %v, want %v %d to %d times, and else drops", counts, c.want, c.least, c.most)
@@ -282,7 +282,7 @@ func TestLimitedAnswer(t *testing.T) {
 			for range limit.Responses + 1 {
 				answer, o := r.w.Answer(r.cat, query, Source{}, make([]byte, 1232))
 				whole := len(answer)
-				answer, o, how := r.r.limit(r.w, netip.MustParseAddr("192.0.2.1"), query, answer, o)
+				answer, o, how := r.r.limit(r.w, addressOf(netip.MustParseAddr("192.0.2.1")), query, answer, o)
 				if how == ruleSend {
 					if len(answer) != whole {
 						t.Fatal("an answer within its limits was changed")
@@ -421,18 +421,17 @@ func TestRateUnderRandomSources(t *testing.T) {
 	r := newRater(t, limit)
 	_, o := r.w.Answer(r.cat, pack(t, parseQuery(t, "host.example. A").msg), Source{}, make([]byte, 1232))
 	rnd := rand.New(rand.NewPCG(1, 1))
-	victim := netip.MustParseAddr("192.0.2.1")
-	honest := make([]netip.Addr, 100)
+	victim := addressOf(netip.MustParseAddr("192.0.2.1"))
+	honest := make([]address, 100)
 	for i := range honest {
-		honest[i] = netip.AddrFrom4([4]byte{198, 51, byte(i), 1})
+		honest[i] = mapped(198<<24 | 51<<16 | uint32(i)<<8 | 1)
 	}
 	spared, harmed := 0, 0
 	allocs := testing.AllocsPerRun(1, func() {
 		spared, harmed = 0, 0
 		for i := range 1_000_000 {
 			r.r.now += 1000 // a million a second
-			b := rnd.Uint32()
-			r.r.rule(netip.AddrFrom4([4]byte{byte(b), byte(b >> 8), byte(b >> 16), 1}), &o)
+			r.r.rule(mapped(rnd.Uint32()), &o)
 			if i%100 == 0 && r.r.rule(victim, &o) == ruleSend {
 				spared++ // 10,000 a second
 			}
@@ -477,7 +476,7 @@ func TestRateConcurrently(t *testing.T) {
 			w.limits = first.r.limits
 			for n := range each {
 				w.now = int64(n) * 1000
-				if w.rule(netip.AddrFrom4([4]byte{192, 0, 2, byte(i)}), &o) == ruleSend {
+				if w.rule(mapped(192<<24|2<<8|uint32(i)), &o) == ruleSend {
 					whole.Add(1)
 				}
 				if n%500 == 0 {

@@ -72,23 +72,27 @@ const (
 )
 
 // rule counts the answer o to client and says what becomes of it. Limits are on.
-func (w *rateWorker) rule(client netip.Addr, o *Outcome) ruling {
+func (w *rateWorker) rule(client address, o *Outcome) ruling {
 	l := w.limits
-	who := addressOf(client)
-	if l.isExempt(who) {
+	if l.isExempt(client) {
 		return ruleSend
 	}
-	a := account{network: l.network(who), class: classOf[o.Kind], kind: o.Kind, node: zones.NoNode}
-	if o.Zone != nil && a.class != rateErrors {
-		a.zone = o.Zone.Origin().Wire()
-		if a.class == rateResponses {
-			a.node = o.Node
+	network := l.network(client)
+	class, zone, node := classOf[o.Kind], "", zones.NoNode
+	if o.Zone != nil && class != rateErrors {
+		zone = o.Zone.Origin().Wire()
+		if class == rateResponses {
+			node = o.Node
 		}
 	}
-	over := w.charge(&a, o.Zone)
+	over := false
+	if l.rates[class].cost != 0 {
+		h := w.limiter.accounts.hash(network, class, o.Kind, zone, node)
+		over = w.charge(h, class, network, o.Zone)
+	}
 	if l.rates[rateAll].cost != 0 {
-		all := account{network: a.network, class: rateAll, node: zones.NoNode}
-		over = w.charge(&all, nil) || over
+		h := w.limiter.accounts.hash(network, rateAll, 0, "", zones.NoNode)
+		over = w.charge(h, rateAll, network, nil) || over
 	}
 	switch {
 	case !over:
@@ -105,7 +109,7 @@ func (w *rateWorker) rule(client netip.Addr, o *Outcome) ruling {
 
 // limit is rule, carried out: it returns what is sent to client instead of answer, which worker has just made of query, is not nil,
 // and of which o says what it is. Nothing of it is longer than query, but for a server cookie.
-func (w *rateWorker) limit(worker *Worker, client netip.Addr, query, answer []byte, o Outcome) ([]byte, Outcome, ruling) {
+func (w *rateWorker) limit(worker *Worker, client address, query, answer []byte, o Outcome) ([]byte, Outcome, ruling) {
 	r := w.rule(client, &o)
 	switch r {
 	case ruleDrop:
@@ -127,27 +131,23 @@ func (w *rateWorker) limit(worker *Worker, client netip.Addr, query, answer []by
 	return answer, o, r
 }
 
-// charge says whether account a is over its limit with one more answer.
-func (w *rateWorker) charge(a *account, zone *zones.Zone) (over bool) {
-	r := &w.limits.rates[a.class]
-	if r.cost == 0 {
-		return false
-	}
-	h := w.limiter.accounts.hash(a)
+// charge says whether the account with hash h is over the limit of its class with one more answer.
+func (w *rateWorker) charge(h uint64, class rateClass, network address, zone *zones.Zone) (over bool) {
+	r := &w.limits.rates[class]
 	before, after := w.limiter.accounts.charge(h, r, w.now)
 	if after <= r.burst {
 		return false
 	}
 	if before <= r.burst {
-		w.cross(h, a, zone)
+		w.cross(h, class, network, zone)
 	}
 	return true
 }
 
 // cross tells the report.
-func (w *rateWorker) cross(h uint64, a *account, zone *zones.Zone) {
-	c := crossing{hash: h, network: w.limits.prefix(a.network), class: a.class}
-	if zone != nil && a.zone != "" {
+func (w *rateWorker) cross(h uint64, class rateClass, network address, zone *zones.Zone) {
+	c := crossing{hash: h, network: w.limits.prefix(network), class: class}
+	if zone != nil && class != rateErrors {
 		c.zone = zone.Origin()
 	}
 	select {

@@ -151,7 +151,7 @@ func TestLimitingDoesNotAllocate(t *testing.T) {
 		r := newRater(t, limit)
 		for _, q := range []string{"host.example. A +edns", "missing.example. A", "elsewhere. A"} {
 			query, out := pack(t, parseQuery(t, q).msg), make([]byte, 1232)
-			client := netip.MustParseAddr("2001:db8::1")
+			client := addressOf(netip.MustParseAddr("2001:db8::1"))
 			if n := testing.AllocsPerRun(100, func() {
 				r.r.begin()
 				answer, o := r.w.Answer(r.cat, query, Source{}, out)

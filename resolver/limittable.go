@@ -4,6 +4,8 @@ import (
 	"math/bits"
 	"math/rand/v2"
 	"sync/atomic"
+
+	"github.com/mangrove-dns/mangrove/zones"
 )
 
 // The accounts of rate limiting: a table of fixed size that all workers share, since SO_REUSEPORT spreads the forged
@@ -48,19 +50,24 @@ func newAccounts(sets int) *accounts {
 	return &accounts{seed: [3]uint64{rand.Uint64(), rand.Uint64(), rand.Uint64()}, sets: make([][setWays]atomic.Uint64, sets)}
 }
 
-// hash is the same for the same account alone, as far as 64 bits can tell.
-func (t *accounts) hash(a *account) uint64 {
-	h := fold(a.network.hi^t.seed[0], a.network.lo^t.seed[1])
+// hash is the same for the same account alone, as far as 64 bits can tell. zone is the origin in wire form, empty for none.
+func (t *accounts) hash(network address, class rateClass, kind Kind, zone string, node zones.Node) uint64 {
+	h := fold(network.hi^t.seed[0], network.lo^t.seed[1])
 	at := 0
-	for ; len(a.zone)-at >= 8; at += 8 {
-		h = fold(h^word(a.zone[at:]), t.seed[2])
+	for ; len(zone)-at > 8; at += 8 {
+		h = fold(h^word(zone[at:]), t.seed[2])
 	}
-	var w uint64
-	for ; at < len(a.zone); at++ {
-		w = w<<8 | uint64(a.zone[at])
+	switch n := len(zone); {
+	case n >= 8:
+		h = fold(h^word(zone[n-8:]), t.seed[2])
+	default:
+		var w uint64
+		for ; at < n; at++ {
+			w = w<<8 | uint64(zone[at])
+		}
+		h ^= w
 	}
-	h = fold(h^w, t.seed[2])
-	return fold(h^uint64(a.class)<<8^uint64(a.kind), t.seed[1]^uint64(a.node))
+	return fold(h^uint64(class)<<8^uint64(kind), t.seed[1]^uint64(node))
 }
 
 // word returns the first eight octets of s as a number.
@@ -113,7 +120,11 @@ func find(set *[setWays]atomic.Uint64, tag uint64, now int64) (*atomic.Uint64, u
 	least, from, w := int64(1)<<62, 0, uint64(0)
 	for i := range set {
 		v := set[i].Load()
-		if d := debt(v, now); d < least {
+		d := debt(v, now)
+		if d <= 0 {
+			return &set[i], v // a free place
+		}
+		if d < least {
 			least, from, w = d, i, v
 		}
 	}

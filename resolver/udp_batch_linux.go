@@ -2,6 +2,7 @@ package resolver
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"net"
@@ -300,10 +301,19 @@ func (u *batchWorker) answer(ctx context.Context, s *slot) {
 	}
 	if u.rates.limits != nil && !outcome.Proven() && answer != nil {
 		var r ruling
-		answer, outcome, r = u.rates.limit(u.worker, u.batch.addr(u.at), s.query, answer, outcome)
+		answer, outcome, r = u.rates.limit(u.worker, u.batch.address(u.at), s.query, answer, outcome)
 		u.tally.limited[r]++
 	}
 	u.put(answer, outcome)
+}
+
+// address returns the IP address that datagram i came from, as limits take it.
+func (m *mmsg) address(i int) address {
+	s := &m.from[i]
+	if binary.NativeEndian.Uint16(s[:]) != unix.AF_INET6 {
+		return mapped(binary.BigEndian.Uint32(s[4:]))
+	}
+	return address{binary.BigEndian.Uint64(s[8:]), binary.BigEndian.Uint64(s[16:])}
 }
 
 // fail answers datagram u.at with SERVFAIL.

@@ -137,7 +137,7 @@ func (u *portableWorker) limit(query, answer []byte, o Outcome) (msg []byte, out
 			msg, out = nil, o
 		}
 	}()
-	msg, out, r := u.rates.limit(u.worker, u.from, query, answer, o)
+	msg, out, r := u.rates.limit(u.worker, addressOf(u.from), query, answer, o)
 	if r != ruleSend {
 		u.counters.limited[r].Add(1)
 	}
