@@ -43,9 +43,9 @@ func TestALIASProblems(t *testing.T) {
 		{"www ALIAS a..b", `z:4:11: bad name "a..b" in the ALIAS record of www.example.org.: `},
 		{`www ALIAS "a"`, `z:4:11: bad name "a" in the ALIAS record of www.example.org.: write it without quotes`},
 		{`www TYPE65401 \# 3 016100`, ""},
-		{`www TYPE65401 \# 2 0161`, "z:4:15: the ALIAS record of www.example.org. has data that its type does not allow: it is not one name"},
-		{`www TYPE65401 \# 4 01610000`, "z:4:15: the ALIAS record of www.example.org. has data that its type does not allow: it is not one name"},
-		{`www TYPE65401 \# 0`, "z:4:15: the ALIAS record of www.example.org. has data that its type does not allow: it is not one name"},
+		{`www TYPE65401 \# 2 0161`, "z:4:15: the ALIAS record of www.example.org. has data that its type does not allow: its name is cut off, or is none"},
+		{`www TYPE65401 \# 4 01610000`, "z:4:15: the ALIAS record of www.example.org. has data that its type does not allow: octets behind it are too much: 1"},
+		{`www TYPE65401 \# 0`, "z:4:15: the ALIAS record of www.example.org. has data that its type does not allow: it ends before its name"},
 	} {
 		res, err := ParseBytes("z", []byte(aliasApex+c.line+"\n"), Options{Origin: zones.MustParseName("example.org.")})
 		if err != nil {

@@ -8,8 +8,8 @@
 //
 //	scanner     text -> logical records: tokens with their places; knows comments, quotes, parentheses, nothing else
 //	parser      logical record -> directive, or owner, TTL, class, type; the zone's state ($ORIGIN, $TTL, last owner)
-//	rdata       tokens -> wire form: common types by a table of their fields, the others by github.com/miekg/dns,
-//	            one record at a time
+//	rdata       tokens -> wire form, by the fields that a type has (layouts.go): all types with a text form that BIND or
+//	            github.com/miekg/dns know
 //
 // Large files are read in a shorter way (Reader, plain.go, window.go): the file passes piece by piece through a
 // window, lines that are one record of a common type and have nothing unusual go straight from the text to wire form, without

@@ -5,8 +5,6 @@ import (
 	"strings"
 
 	"github.com/miekg/dns"
-
-	"github.com/mangrove-dns/mangrove/zones"
 )
 
 // maxTTL is the highest TTL there is (RFC 2181 8).
@@ -99,8 +97,9 @@ func lookupType(text []byte) (uint16, bool) {
 		return dns.TypeA, true
 	case "AAAA":
 		return dns.TypeAAAA, true
-	case "ALIAS":
-		return zones.TypeALIAS, true
+	}
+	if t, ok := otherType(string(up)); ok {
+		return t, true
 	}
 	if t, ok := dns.StringToType[string(up)]; ok && string(up) != "RESERVED" && string(up) != "NONE" {
 		return t, true

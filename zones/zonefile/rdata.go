@@ -6,8 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"strconv"
-
-	"github.com/miekg/dns"
+	"strings"
 
 	"github.com/mangrove-dns/mangrove/zones"
 )
@@ -16,85 +15,51 @@ import (
 type fieldKind uint8
 
 const (
-	fieldName    fieldKind = iota // a domain name
-	fieldIPv4                     // a dotted quad
-	fieldIPv6                     // RFC 4291 2.2
-	fieldUint8                    // a decimal number
-	fieldUint16                   // a decimal number
-	fieldUint32                   // a decimal number
-	fieldPeriod                   // 32 bits of seconds, or with units as in 1h30m
-	fieldTag                      // letters and digits, with a length octet (RFC 8659 4.1)
-	fieldText                     // the rest of the data, without a length (RFC 8659 4.1.1)
-	fieldString                   // one character string (RFC 1035 3.3)
-	fieldStrings                  // one or more
-	fieldLocator                  // four groups of hexadecimal digits with colons (RFC 6742 2.1.2)
+	fieldName       fieldKind = iota // a domain name
+	fieldIPv4                        // a dotted quad
+	fieldIPv6                        // RFC 4291 2.2
+	fieldUint8                       // a decimal number
+	fieldUint16                      // a decimal number
+	fieldUint32                      // a decimal number
+	fieldPeriod                      // 32 bits of seconds, or with units as in 1h30m
+	fieldTag                         // letters and digits, with a length octet (RFC 8659 4.1)
+	fieldText                        // the rest of the data, without a length (RFC 8659 4.1.1)
+	fieldString                      // one character string (RFC 1035 3.3)
+	fieldMayString                   // one or none
+	fieldStrings                     // one or more
+	fieldLocator                     // four groups of hexadecimal digits with colons (RFC 6742 2.1.2)
+	fieldEUI48                       // six octets with hyphens
+	fieldEUI64                       // eight
+	fieldAlgorithm                   // 8 bits, as a number or a name (RFC 4034 A.1)
+	fieldCertType                    // 16 bits, as a number or a name (RFC 4398 2.1)
+	fieldType                        // a record type
+	fieldTime                        // 32 bits, YYYYMMDDHHmmSS or seconds (RFC 4034 3.2)
+	fieldSalt                        // hexadecimal digits with a length octet (RFC 5155 3.3)
+	fieldHash                        // base32 with a length octet (RFC 5155 3.3)
+	fieldHex                         // the rest, hexadecimal digits
+	fieldBase64                      // the rest
+	fieldMayBase64                   // the rest, or nothing where there is no key
+	fieldDashBase64                  // the rest, or "-" for nothing
+	fieldTypes                       // the rest, a bit map of one type at least (RFC 4034 4.1.2)
+	fieldMayTypes                    // of any number
+	fieldOldTypes                    // the bit map of RFC 2535 5.2
+	fieldParams                      // the rest, RFC 9460 2.1
+	fieldPrefixes                    // the rest, RFC 3123 4
+	fieldNames                       // the rest, domain names
+	fieldLocation                    // RFC 1876 3
+	fieldGateway                     // RFC 4025 2.5, of the type that stands two octets before
+	fieldRelay                       // RFC 8777 4.2
+	fieldHost                        // RFC 8005 5, but for the names
+	fieldServices                    // RFC 1035 3.4.2
+	fieldScheme                      // RFC 9859 2.1
+	fieldNSAP                        // RFC 1706 6
+	fieldATM                         // af-dans-0152
+	fieldA6                          // RFC 2874 3.1
 )
 
 type field struct {
 	kind fieldKind
 	name string // for messages
-}
-
-// layouts of the common types. The same table reads and writes them. Types that are not here go through miekg/dns.
-var (
-	layoutA    = []field{{fieldIPv4, "IPv4 address"}}
-	layoutAAAA = []field{{fieldIPv6, "IPv6 address"}}
-	layoutName = []field{{fieldName, "name"}}
-	layoutMX   = []field{{fieldUint16, "preference"}, {fieldName, "name"}}
-	layoutSRV  = []field{{fieldUint16, "priority"}, {fieldUint16, "weight"}, {fieldUint16, "port"}, {fieldName, "target"}}
-	layoutTXT  = []field{{fieldStrings, "string"}}
-	layoutCAA  = []field{{fieldUint8, "flags"}, {fieldTag, "tag"}, {fieldText, "value"}}
-	layoutSOA  = []field{{fieldName, "primary server"}, {fieldName, "mailbox"}, {fieldUint32, "serial"}, {fieldPeriod, "refresh"},
-		{fieldPeriod, "retry"}, {fieldPeriod, "expire"}, {fieldPeriod, "minimum"}}
-)
-
-// layouts of rarer types that a table reads better than miekg/dns: it wants four digits in each group of a locator, and
-// has one message for all fields of others.
-var (
-	layoutTwoNames = []field{{fieldName, "name"}, {fieldName, "second name"}}
-	layoutHINFO    = []field{{fieldString, "CPU"}, {fieldString, "system"}}
-	layoutNAPTR    = []field{{fieldUint16, "order"}, {fieldUint16, "preference"}, {fieldString, "flags"}, {fieldString, "services"},
-		{fieldString, "regular expression"}, {fieldName, "replacement"}}
-	layoutURI     = []field{{fieldUint16, "priority"}, {fieldUint16, "weight"}, {fieldText, "target"}}
-	layoutLocator = []field{{fieldUint16, "preference"}, {fieldLocator, "locator"}}
-	layoutL32     = []field{{fieldUint16, "preference"}, {fieldIPv4, "locator"}}
-)
-
-// layoutOf returns the fields of a type; nil for one that has no layout.
-func layoutOf(typ uint16) []field {
-	switch typ {
-	case dns.TypeA:
-		return layoutA
-	case dns.TypeAAAA:
-		return layoutAAAA
-	case dns.TypeNS, dns.TypeCNAME, dns.TypePTR, dns.TypeDNAME, zones.TypeALIAS:
-		return layoutName
-	case dns.TypeMX:
-		return layoutMX
-	case dns.TypeTXT, dns.TypeSPF:
-		return layoutTXT
-	case dns.TypeSRV:
-		return layoutSRV
-	case dns.TypeCAA:
-		return layoutCAA
-	case dns.TypeSOA:
-		return layoutSOA
-	case dns.TypeAFSDB, dns.TypeKX, dns.TypeLP:
-		return layoutMX
-	case dns.TypeRP:
-		return layoutTwoNames
-	case dns.TypeHINFO:
-		return layoutHINFO
-	case dns.TypeNAPTR:
-		return layoutNAPTR
-	case dns.TypeURI:
-		return layoutURI
-	case dns.TypeNID, dns.TypeL64:
-		return layoutLocator
-	case dns.TypeL32:
-		return layoutL32
-	}
-	return nil
 }
 
 // rdataFault is what is wrong with a record's data. at is the index of the token: len(data) means "behind the last one".
@@ -114,31 +79,35 @@ func (p *parser) rdata(h header) ([]byte, *rdataFault) {
 	}
 	layout := layoutOf(h.typ)
 	if layout == nil {
-		return p.rdataForeign(h)
+		return nil, &rdataFault{at: 0, text: `has a type without a text form: write \# LENGTH HEX (RFC 3597)`}
 	}
 	wire := p.wire[:0]
 	at := 0
 	for _, f := range layout {
-		if at >= len(h.data) {
+		rest, mayBeEmpty := f.kind.takesRest()
+		if at >= len(h.data) && !mayBeEmpty {
 			return nil, &rdataFault{at: at, text: "ends before its " + f.name}
 		}
 		var why string
-		if f.kind == fieldStrings {
-			for ; at < len(h.data) && why == ""; at++ {
-				wire, why = appendString(wire, h.data[at].text)
-			}
-			if why != "" {
-				at--
-			}
-		} else {
+		n := 1
+		switch {
+		case rest:
+			wire, n, why = p.rest(wire, f, h.data[at:])
+		case f.kind == fieldGateway:
+			wire, why = p.appendGateway(wire, wire[1], h.data[at])
+		default:
 			wire, why = p.field(wire, f, h.data[at])
-			if why == "" {
-				at++
-			}
 		}
-		if why != "" {
+		switch {
+		case why == "":
+		case !rest:
 			return nil, &rdataFault{at, f.name, why}
+		case at+n >= len(h.data):
+			return nil, &rdataFault{at: at + n, text: why}
+		default:
+			return nil, &rdataFault{at + n, f.name, why}
 		}
+		at += n
 	}
 	p.wire = wire
 	switch {
@@ -147,7 +116,7 @@ func (p *parser) rdata(h header) ([]byte, *rdataFault) {
 	case len(wire) > maxRdata:
 		return nil, tooLong(wire)
 	}
-	return wire, nil
+	return wire, p.judge(h, wire)
 }
 
 func tooLong(wire []byte) *rdataFault {
@@ -157,7 +126,7 @@ func tooLong(wire []byte) *rdataFault {
 // field reads one field from t; the second result is why it cannot.
 func (p *parser) field(dst []byte, f field, t token) ([]byte, string) {
 	if t.quoted && f.kind != fieldText && f.kind != fieldTag && f.kind != fieldString {
-		return dst, "write it without quotes"
+		return dst, writeUnquoted
 	}
 	switch f.kind {
 	case fieldName:
@@ -193,9 +162,59 @@ func (p *parser) field(dst []byte, f field, t token) ([]byte, string) {
 		return appendString(dst, t.text)
 	case fieldLocator:
 		return appendLocator(dst, t.text)
-	default:
+	case fieldText:
 		return appendText(dst, t.text)
 	}
+	return rareField(dst, f.kind, t.text)
+}
+
+// rareField reads a field of the rarer kinds.
+func rareField(dst []byte, kind fieldKind, text []byte) ([]byte, string) {
+	switch kind {
+	case fieldEUI48:
+		return appendEUI(dst, text, 6)
+	case fieldEUI64:
+		return appendEUI(dst, text, 8)
+	case fieldAlgorithm:
+		n, ok := parseAlgorithm(text)
+		why := ""
+		if !ok {
+			why = "a number from 0 to 255 is needed, or the name of an algorithm as in ECDSAP256SHA256"
+		}
+		return append(dst, n), why
+	case fieldCertType:
+		n, ok := parseCertType(text)
+		why := ""
+		if !ok {
+			why = "a number from 0 to 65535 is needed, or the name of a certificate type as in PKIX"
+		}
+		return binary.BigEndian.AppendUint16(dst, n), why
+	case fieldType:
+		n, ok := lookupType(text)
+		why := ""
+		if !ok {
+			why = noType
+		}
+		return binary.BigEndian.AppendUint16(dst, n), why
+	case fieldTime:
+		n, ok := parseTime(text)
+		why := ""
+		if !ok {
+			why = "a time in UTC as in 20301231235959 is needed, or a number of seconds since 1970"
+		}
+		return binary.BigEndian.AppendUint32(dst, n), why
+	case fieldSalt:
+		return appendSalt(dst, text)
+	case fieldHash:
+		return appendHash(dst, text)
+	case fieldScheme:
+		return appendScheme(dst, text)
+	case fieldNSAP:
+		return appendNSAP(dst, text)
+	case fieldATM:
+		return appendATM(dst, text)
+	}
+	return dst, "it cannot be read"
 }
 
 func numberFault(ok bool, max string) string {
@@ -303,6 +322,9 @@ func appendLocator(dst, text []byte) ([]byte, string) {
 // rdataFault reports f.
 func (p *parser) rdataFault(h header, f *rdataFault) {
 	typ := zones.TypeString(h.typ)
+	if layoutOf(h.typ) != nil && strings.HasPrefix(typ, "TYPE") {
+		typ = string(h.typTok.text) // a name that zones does not know
+	}
 	t := h.typTok
 	if len(h.data) > 0 {
 		t = h.data[min(f.at, len(h.data)-1)]

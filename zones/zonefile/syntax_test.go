@@ -39,7 +39,7 @@ func TestSyntax(t *testing.T) {
 		{"CAA", "@ CAA 0 issue \"letsencrypt.org; validationmethods=dns-01\"\n@ CAA 128 iodef mailto:x@example.org\n@ CAA 0 issue \";\"", "example.org. 300 IN CAA 0 issue \"letsencrypt.org; validationmethods=dns-01\"\nexample.org. 300 IN CAA 128 iodef \"mailto:x@example.org\"\nexample.org. 300 IN CAA 0 issue \";\"\n"},
 		{"null MX", "@ MX 0 .", "example.org. 300 IN MX 0 .\n"},
 		{"HTTPS", "@ HTTPS 1 . alpn=\"h2,h3\" ipv4hint=192.0.2.1\n@ HTTPS 0 ( www )", "example.org. 300 IN HTTPS 1 . alpn=\"h2,h3\" ipv4hint=\"192.0.2.1\"\nexample.org. 300 IN HTTPS 0 www.example.org.\n"},
-		{"foreign over lines", "@ NAPTR 10 20 \"U\" \"E2U+sip\" (\n \"!^.*$!sip:x@y!\"\n sip ) ; x\n@ TLSA 3 1 1 ( 00112233\n445566 )", "example.org. 300 IN NAPTR 10 20 \"U\" \"E2U+sip\" \"!^.*$!sip:x@y!\" sip.example.org.\nexample.org. 300 IN TLSA 3 1 1 00112233445566\n"},
+		{"foreign over lines", "@ NAPTR 10 20 \"U\" \"E2U+sip\" (\n \"!^.*$!sip:x@y!\"\n sip ) ; x\n@ TLSA 3 1 0 ( 00112233\n445566 )", "example.org. 300 IN NAPTR 10 20 \"U\" \"E2U+sip\" \"!^.*$!sip:x@y!\" sip.example.org.\nexample.org. 300 IN TLSA 3 1 0 00112233445566\n"},
 		{"LOC without minutes and seconds", "a LOC 52 N 4 53 E -2.00m\nb LOC 52 22 23.000 N 4 E 0m 1m 2m 3m", "a.example.org. 300 IN LOC 52 00 0.000 N 04 53 0.000 E -2m 1m 10000m 10m\nb.example.org. 300 IN LOC 52 22 23.000 N 04 00 0.000 E 0m 1m 2m 3m\n"},
 		{"types in any order", "a CSYNC 66 3 AAAA NS A NS", "a.example.org. 300 IN CSYNC 66 3 A NS AAAA\n"},
 		{"generate", "$GENERATE 1-5/2 h$ 60 IN A 192.0.2.$\n$GENERATE 1-2 m$ MX \"10 h$\"\n$GENERATE 1-2 n$ MX 10 h$\n$GENERATE 7-8 t${-7,3,d} TXT \"\\\"a b $\\\" \\$ $$ \"\n$GENERATE 255-256 ${0,5,n} PTR h${0,0,X}",

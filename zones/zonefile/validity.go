@@ -1,140 +1,156 @@
 package zonefile
 
 import (
-	"bytes"
 	"encoding/binary"
 	"fmt"
-	"slices"
 
 	"github.com/miekg/dns"
 )
 
-// What miekg/dns lets pass, or refuses, though other name servers do not.
-
-// incomplete says why wire lacks what miekg/dns takes for optional: the key or digest at its end, or part of a digest.
-func incomplete(typ uint16, wire []byte) string {
-	fixed, what, length := 0, "", 0 // octets before the last field, its name, its length where that is known
-	switch typ {
-	case dns.TypeDS, dns.TypeCDS, dns.TypeDLV, dns.TypeTA:
-		fixed, what = 4, "digest"
-		if len(wire) > fixed {
-			length = map[byte]int{dns.SHA1: 20, dns.SHA256: 32, dns.SHA384: 48}[wire[3]]
-		}
-	case dns.TypeZONEMD:
-		fixed, what = 6, "digest"
-		if len(wire) > fixed {
-			length = map[byte]int{1: 48, 2: 64}[wire[5]]
-		}
-	case dns.TypeDNSKEY, dns.TypeCDNSKEY, dns.TypeKEY:
-		fixed, what = 4, "key"
-	case dns.TypeTLSA, dns.TypeSMIMEA:
-		fixed, what = 3, "association data"
-	case dns.TypeSSHFP:
-		fixed, what = 2, "fingerprint"
-	case dns.TypeCERT:
-		fixed, what = 5, "certificate"
-	case dns.TypeNSEC: // it is of itself at least
-		n, _ := nameLen(wire)
-		fixed, what = n, "types"
-	}
-	switch got := len(wire) - fixed; {
-	case what == "":
+// wireFault says why wire is no data of a type: each field of its layout has to be there, and nothing behind them.
+func wireFault(typ uint16, wire []byte) string {
+	layout := layoutOf(typ)
+	if layout == nil {
 		return ""
-	case got <= 0:
-		return "ends before its " + what
-	case length != 0 && got != length:
-		return fmt.Sprintf("has a %s of %d octets, its algorithm makes %d", what, got, length)
 	}
-	return ""
-}
-
-// badParams says what is wrong with the parameters of a SVCB or HTTPS record's data (RFC 9460 8): a mandatory key must be there.
-// miekg/dns makes key 65535 of a mandatory key that it does not know.
-func badParams(wire []byte) string {
-	n, ok := nameLen(wire[2:])
-	if !ok {
-		return "has a bad target"
-	}
-	var keys, mandatory []uint16
-	for params := wire[2+n:]; len(params) >= 4; {
-		key, length := binary.BigEndian.Uint16(params), int(binary.BigEndian.Uint16(params[2:]))
-		if length > len(params)-4 {
-			return "has parameters that are cut off"
-		}
-		value := params[4 : 4+length]
-		params = params[4+length:]
-		keys = append(keys, key)
-		for ; key == uint16(dns.SVCB_MANDATORY) && len(value) >= 2; value = value[2:] {
-			mandatory = append(mandatory, binary.BigEndian.Uint16(value))
-		}
-	}
-	for _, key := range mandatory {
-		if key == uint16(dns.SVCB_MANDATORY) || !slices.Contains(keys, key) {
-			return "has a mandatory key that is not among its parameters"
-		}
-	}
-	return ""
-}
-
-// sortTypes puts the types of a bit map in their order, which miekg/dns demands of whoever writes them.
-func sortTypes(rr dns.RR) {
-	var types *[]uint16
-	switch rr := rr.(type) {
-	case *dns.NSEC:
-		types = &rr.TypeBitMap
-	case *dns.NSEC3:
-		types = &rr.TypeBitMap
-	case *dns.CSYNC:
-		types = &rr.TypeBitMap
-	default:
-		return
-	}
-	slices.Sort(*types)
-	*types = slices.Compact(*types)
-}
-
-// badLOC says what is wrong with the data of a LOC record that miekg/dns passes over: more decimals than there are octets for
-// (RFC 1876 3), which are thousandths of seconds and centimetres, and what stands behind the last field.
-func badLOC(data []token) *rdataFault {
-	directions, sizes := 0, 0
-	for i, t := range data {
-		if len(t.text) == 1 && bytes.ContainsAny(t.text, "NSEWnsew") {
-			directions++
+	data := wire
+	for _, f := range layout {
+		rest, mayBeEmpty := f.kind.takesRest()
+		if len(wire) == 0 && (rest && mayBeEmpty || f.kind == fieldDashBase64) {
 			continue
 		}
-		limit := 3
-		if directions == 2 {
-			limit = 2
-			sizes++
+		if len(wire) == 0 && f.kind != fieldText && f.kind != fieldGateway {
+			return "it ends before its " + f.name
 		}
-		if sizes > 4 {
-			return &rdataFault{at: i, text: "has more than an altitude and three sizes behind its longitude"}
+		n, ok := fieldLen(f.kind, wire)
+		if f.kind == fieldGateway {
+			n, ok = gatewayLen(data[1], wire)
 		}
-		_, decimals, _ := bytes.Cut(bytes.TrimRight(t.text, "mM"), []byte("."))
-		if len(decimals) > limit {
-			return &rdataFault{at: i, text: "has too many decimals: seconds have three, metres two"}
+		if !ok {
+			return "its " + f.name + " is cut off, or is none"
+		}
+		if why := contentFault(f.kind, wire[:n]); why != "" {
+			return why
+		}
+		wire = wire[n:]
+	}
+	if len(wire) > 0 {
+		return fmt.Sprintf("octets behind it are too much: %d", len(wire))
+	}
+	return ""
+}
+
+// contentFault says what is wrong within a field whose length is right.
+func contentFault(kind fieldKind, wire []byte) string {
+	switch kind {
+	case fieldTypes, fieldMayTypes:
+		return typesFault(wire)
+	case fieldParams:
+		return paramsFault(wire)
+	case fieldPrefixes:
+		for len(wire) > 0 {
+			n := prefixLen(wire)
+			if n == 0 {
+				return "one of its prefixes is none"
+			}
+			wire = wire[n:]
+		}
+	case fieldNames:
+		for len(wire) > 0 {
+			n, ok := nameLen(wire)
+			if !ok {
+				return "one of its names is none"
+			}
+			wire = wire[n:]
+		}
+	}
+	return ""
+}
+
+// prefixLen is the length of the item of an APL record that wire starts with (RFC 3123 4); 0 where that is none.
+func prefixLen(wire []byte) int {
+	if len(wire) < 4 || len(wire) < 4+int(wire[3]&0x7f) {
+		return 0
+	}
+	length := int(wire[3] & 0x7f)
+	switch most := map[uint16]int{familyIPv4: 4, familyIPv6: 16}[binary.BigEndian.Uint16(wire)]; {
+	case most == 0:
+	case length > most || int(wire[2]) > most*8 || length > 0 && wire[3+length] == 0:
+		return 0
+	}
+	return 4 + length
+}
+
+// gatewayLen is the length of a gateway of a kind (RFC 4025 2.5).
+func gatewayLen(kind byte, wire []byte) (int, bool) {
+	switch kind {
+	case 0:
+		return 0, true
+	case 1:
+		return 4, len(wire) >= 4
+	case 2:
+		return 16, len(wire) >= 16
+	case 3:
+		return nameLen(wire)
+	}
+	return 0, false
+}
+
+// judge finds what is wrong with data whose fields are all right by themselves, and warns of what is likely not meant.
+func (p *parser) judge(h header, wire []byte) *rdataFault {
+	last := len(h.data) - 1
+	switch h.typ {
+	case dns.TypeDS, dns.TypeCDS, dns.TypeDLV, dns.TypeTA:
+		if n := digestLen(wire[3]); n != 0 && len(wire)-4 != n {
+			return wrongDigest(last, len(wire)-4, n)
+		}
+	case dns.TypeZONEMD:
+		switch n := len(wire) - 6; {
+		case wire[5] == 1 && n != 48:
+			return wrongDigest(last, n, 48)
+		case wire[5] == 2 && n != 64:
+			return wrongDigest(last, n, 64)
+		case n < 12:
+			return &rdataFault{at: last, text: fmt.Sprintf("has a digest of %d octets, 12 are the least (RFC 8976 2.2.4)", n)}
+		}
+	case dns.TypeNSEC3:
+		if hash := wire[5+int(wire[4]):]; wire[0] == dns.SHA1 && hash[0] != 20 {
+			return &rdataFault{at: min(4, last), text: fmt.Sprintf("has a next hash of %d octets, SHA-1 makes 20, written with 32 characters", hash[0])}
+		}
+	case dns.TypeKEY:
+		if len(wire) == 4 && !isKeyless(wire) {
+			return &rdataFault{at: last + 1, text: "ends before its key"}
+		}
+	case dns.TypeIPSECKEY:
+		n, _ := gatewayLen(wire[1], wire[3:])
+		if len(wire) == 3+n && wire[2] != noKeyAlgorithm {
+			return &rdataFault{at: last + 1, text: "ends before its key: algorithm 0 alone is for records without one"}
+		}
+	case dns.TypeSSHFP:
+		if n := 8 + 12*int(wire[1]); (n == 20 || n == 32) && len(wire)-2 != n { // SHA-1, SHA-256
+			p.warnAt(h.data[last], "the SSHFP record of %s has a fingerprint of %d octets, its type makes %d", h.name(), len(wire)-2, n)
+		}
+	case dns.TypeTLSA, dns.TypeSMIMEA:
+		if n := 32 * int(wire[2]); (n == 32 || n == 64) && len(wire)-3 != n { // SHA-256, SHA-512
+			p.warnAt(h.data[last], "the %s record of %s has association data of %d octets, its matching type makes %d", h.typTok.text, h.name(), len(wire)-3, n)
 		}
 	}
 	return nil
 }
 
-// completeLOC adds the minutes and seconds that may be left out in a LOC record (RFC 1876 3), where miekg/dns has trouble without.
-func completeLOC(data []token) []token {
-	out := make([]token, 0, len(data)+4)
-	numbers := 0
-	directions := 0
-	for _, t := range data {
-		isDirection := directions < 2 && len(t.text) == 1 && !t.quoted && slices.Contains([]byte("NSEWnsew"), t.text[0])
-		if isDirection {
-			directions++
-			for ; numbers > 0 && numbers < 3; numbers++ {
-				out = append(out, token{text: []byte("0"), line: t.line, col: t.col})
-			}
-			numbers = 0
-		} else {
-			numbers++
-		}
-		out = append(out, t)
+func wrongDigest(at, got, want int) *rdataFault {
+	return &rdataFault{at: at, text: fmt.Sprintf("has a digest of %d octets, its algorithm makes %d", got, want)}
+}
+
+// digestLen is how many octets a digest of a DS record has (RFC 4034, 4509, 6605); 0 where that is not known.
+func digestLen(digest byte) int {
+	switch digest {
+	case dns.SHA1:
+		return 20
+	case dns.SHA256:
+		return 32
+	case dns.SHA384:
+		return 48
 	}
-	return out
+	return 0
 }

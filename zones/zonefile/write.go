@@ -112,11 +112,12 @@ func (p *printer) rrset(s zones.RRset) {
 // other servers and comes back as it was, or else in the form of RFC 3597.
 func (p *printer) data(line []byte, s zones.RRset, i int, wire []byte) []byte {
 	name := zones.TypeString(s.Type)
-	if layout := layoutOf(s.Type); layout != nil {
-		if out, ok := appendFields(append(append(line, name...), '\t'), layout, wire, p.origin); ok {
+	switch {
+	case writtenByLayout(s.Type):
+		if out, ok := appendFields(append(append(line, name...), '\t'), layoutOf(s.Type), wire, p.origin); ok {
 			return out
 		}
-	} else if writtenByName(s.Type) {
+	case writtenByName(s.Type):
 		if text, ok := foreignText(s, i, wire); ok {
 			return append(append(append(line, name...), '\t'), text...)
 		}
@@ -131,7 +132,18 @@ func hexText(wire []byte) string {
 	return fmt.Sprintf(" %X", wire)
 }
 
-// writtenByName says whether BIND 9.18, Knot 3.2 and NSD 4.6 all know the type, which has no layout, by name.
+// writtenByLayout says whether BIND 9.18, Knot 3.2 and NSD 4.6 all know the type by name, and its layout writes it. ALIAS is our own.
+func writtenByLayout(t uint16) bool {
+	switch t {
+	case dns.TypeA, dns.TypeAAAA, dns.TypeNS, dns.TypeCNAME, dns.TypePTR, dns.TypeDNAME, zones.TypeALIAS, dns.TypeMX, dns.TypeTXT, dns.TypeSPF, dns.TypeSRV,
+		dns.TypeCAA, dns.TypeSOA, dns.TypeAFSDB, dns.TypeKX, dns.TypeLP, dns.TypeRP, dns.TypeHINFO, dns.TypeNAPTR, dns.TypeURI, dns.TypeNID,
+		dns.TypeL64, dns.TypeL32:
+		return true
+	}
+	return false
+}
+
+// writtenByName says whether they all know the type by name, in the form that miekg/dns gives it.
 func writtenByName(t uint16) bool {
 	switch t {
 	case dns.TypeLOC, dns.TypeCERT, dns.TypeAPL, dns.TypeDS, dns.TypeSSHFP, dns.TypeRRSIG, dns.TypeNSEC, dns.TypeDNSKEY, dns.TypeDHCID,
@@ -153,12 +165,19 @@ func foreignText(s zones.RRset, i int, wire []byte) (string, bool) {
 	if !ok || text == "" || strings.ContainsAny(text, "\n\r\x00") {
 		return "", false
 	}
-	again, err := dns.NewRR(fmt.Sprintf(". 0 IN %s %s", zones.TypeString(s.Type), text))
-	if err != nil || again == nil {
-		return "", false
+	again, ok := readData(s.Type, text)
+	return text, ok && bytes.Equal(again, wire)
+}
+
+// readData reads the data of one record, whose names are absolute. It is silent about what is wrong with it.
+func readData(typ uint16, text string) ([]byte, bool) {
+	s := newScanner([]byte(text))
+	if !s.next() || s.bad || s.off < len(s.data) {
+		return nil, false
 	}
-	data, err := zones.Rdata(again)
-	return text, err == nil && bytes.Equal(data, wire)
+	p := parser{res: new(Result), src: &source{origin: zones.Root}, build: zones.NewBuilder(zones.Root)}
+	data, fault := p.rdata(header{owner: zones.Root, first: s.toks[0], typ: typ, typTok: s.toks[0], data: s.toks})
+	return data, fault == nil
 }
 
 // appendFields appends the fields of a layout with blanks between; false: the data is not what the layout demands.
@@ -180,17 +199,19 @@ func appendFields(dst []byte, layout []field, wire []byte, origin string) ([]byt
 func fieldLen(kind fieldKind, wire []byte) (int, bool) {
 	n := 0
 	switch kind {
-	case fieldUint8:
+	case fieldUint8, fieldAlgorithm, fieldScheme:
 		n = 1
-	case fieldUint16:
+	case fieldUint16, fieldType, fieldCertType:
 		n = 2
-	case fieldUint32, fieldPeriod, fieldIPv4:
+	case fieldUint32, fieldPeriod, fieldIPv4, fieldTime:
 		n = 4
-	case fieldIPv6:
-		n = 16
-	case fieldLocator:
+	case fieldEUI48:
+		n = 6
+	case fieldLocator, fieldEUI64:
 		n = 8
-	case fieldString:
+	case fieldIPv6, fieldLocation:
+		n = 16
+	case fieldString, fieldMayString, fieldSalt, fieldHash:
 		if len(wire) == 0 {
 			return 0, false
 		}
@@ -203,8 +224,17 @@ func fieldLen(kind fieldKind, wire []byte) (int, bool) {
 		if _, why := appendTag(nil, wire[1:min(n, len(wire))]); why != "" {
 			return 0, false
 		}
-	case fieldText:
-		n = len(wire)
+	case fieldRelay:
+		if len(wire) == 0 {
+			return 0, false
+		}
+		n, ok := gatewayLen(wire[0]&0x7f, wire[1:])
+		return 1 + n, ok
+	case fieldHost:
+		if len(wire) < 4 {
+			return 0, false
+		}
+		n = 4 + int(wire[0]) + int(binary.BigEndian.Uint16(wire[2:]))
 	case fieldName:
 		return nameLen(wire)
 	case fieldStrings:
@@ -212,6 +242,8 @@ func fieldLen(kind fieldKind, wire []byte) (int, bool) {
 			n += 1 + int(wire[n])
 		}
 		return n, n > 0 && n == len(wire)
+	default: // all of the rest
+		n = len(wire)
 	}
 	return n, n <= len(wire)
 }
