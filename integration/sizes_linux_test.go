@@ -5,6 +5,7 @@ import (
 	"os"
 	"regexp"
 	"strconv"
+	"strings"
 )
 
 var (
@@ -43,4 +44,14 @@ func (n *node) files() int {
 		n.t.Fatal(err)
 	}
 	return len(list)
+}
+
+// maps says whether the daemon has a file mapped whose path begins so.
+func (n *node) maps(path string) (mapped, known bool) {
+	n.t.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/maps", n.daemon.cmd.Process.Pid))
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	return strings.Contains(string(text), " "+path), true
 }
