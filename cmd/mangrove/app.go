@@ -19,6 +19,7 @@ import (
 	"github.com/mangrove-dns/mangrove/healthcheck"
 	"github.com/mangrove-dns/mangrove/providers"
 	"github.com/mangrove-dns/mangrove/zones"
+	"github.com/mangrove-dns/mangrove/zones/alias"
 	"github.com/mangrove-dns/mangrove/zones/edits"
 	"github.com/mangrove-dns/mangrove/zones/live"
 	"github.com/mangrove-dns/mangrove/zones/store"
@@ -44,7 +45,9 @@ type app struct {
 	handNow chan struct{} // something was added to handing
 	memory  trimmer
 	term    *terminal // where progress is shown; nil: nowhere
-	doubts  []doubt   // zones that the start took from the store; the start's, then settleLoop's
+	aliases *alias.Keeper
+	coming  atomic.Pointer[zones.Catalog] // what is about to be served, while ALIAS records are resolved for that; nil: nothing is
+	doubts  []doubt                       // zones that the start took from the store; the start's, then settleLoop's
 
 	cfg atomic.Pointer[config] // in force
 
@@ -61,6 +64,9 @@ type app struct {
 	// checked, including, mirrored are those of zones with targets that are probed, with files that they include, with
 	// mirrors: there may be few of them among many. handing are mirrored ones of which providers don't know all yet.
 	checked, including, mirrored, handing map[zones.Name]*zoneState
+	// aliased are the zones that have ALIAS records; aliasTo, by target, which ones.
+	aliased map[zones.Name]*zoneState
+	aliasTo map[zones.Name][]zones.Name
 
 	watched map[healthcheck.Key][]zones.Name
 	listen  []netip.AddrPort
@@ -95,6 +101,7 @@ func openApp(ctx context.Context, cfg *config, log *slog.Logger) (_ *app, err er
 		saved: make(map[healthcheck.Key]healthcheck.State), flipped: make(chan struct{}, 1), handNow: make(chan struct{}, 1),
 		checked: make(map[zones.Name]*zoneState), including: make(map[zones.Name]*zoneState),
 		mirrored: make(map[zones.Name]*zoneState), handing: make(map[zones.Name]*zoneState), filesStale: true,
+		aliased: make(map[zones.Name]*zoneState),
 	}
 	a.cfg.Store(cfg)
 	a.watcher = zonefile.NewWatcher(zonefile.WatchOptions{Dir: cfg.Zones, Watch: cfg.Watch, Log: log})
@@ -110,6 +117,7 @@ func openApp(ctx context.Context, cfg *config, log *slog.Logger) (_ *app, err er
 	a.monitor = healthcheck.New(healthcheck.Options{
 		Dial: a.dialTarget, Resolve: resolveTarget, Log: log, Flap: cfg.Flap.flap(),
 	})
+	a.openAliases()
 	a.engine = providers.NewEngine(providers.Options{
 		State: mirrorState{st}, Log: log, Now: a.now,
 	})
@@ -148,6 +156,7 @@ func (a *app) Forget(ctx context.Context, origin zones.Name) error {
 	delete(a.handing, origin)
 	a.indexLocked(origin, nil)
 	a.watchLocked()
+	a.aliasesLocked()
 	if err := a.mirrorsLocked(); err != nil {
 		return err
 	}

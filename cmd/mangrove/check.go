@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"time"
 
@@ -15,6 +16,8 @@ type checkReport struct {
 	Zones    int           `json:"zones"`
 	Errors   int           `json:"errors"`
 	Warnings int           `json:"warnings"`
+	Aliases  int           `json:"aliases"`  // targets of ALIAS records
+	Resolved bool          `json:"resolved"` // they were resolved
 	Problems []problemJSON `json:"problems"`
 }
 
@@ -27,16 +30,20 @@ type problemJSON struct {
 }
 
 func (c *cli) checkCommand() *cobra.Command {
+	var resolve bool
 	cmd := &cobra.Command{
 		Use:   "check",
 		Short: "Report every problem of configuration, zones and rules",
 		Long: `Check reads mangrove.yaml, every zone file with what it includes, and every NAME.yaml, and prints all problems as
-file:line:col, then a count. It changes nothing and needs no server. It exits 1 when there is an error; warnings alone pass.`,
+file:line:col, then a count. It changes nothing and needs no server. It exits 1 when there is an error; warnings alone pass.
+
+It asks nobody for the targets of ALIAS records, unless told so (--resolve).`,
 		Example: `  mangrove check
+  mangrove check --resolve
   mangrove check --zones ./zones --json`,
 		Args: cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
-			rep := c.check()
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			rep := c.check(cmd.Context(), resolve)
 			if c.json {
 				if err := c.printJSON(rep); err != nil {
 					return err
@@ -51,11 +58,12 @@ file:line:col, then a count. It changes nothing and needs no server. It exits 1 
 		},
 	}
 	c.jsonFlag(cmd)
+	cmd.Flags().BoolVar(&resolve, "resolve", false, "ask for the targets of ALIAS records, too")
 	return cmd
 }
 
 // check reads everything and collects what is wrong with it.
-func (c *cli) check() *checkReport {
+func (c *cli) check(ctx context.Context, resolve bool) *checkReport {
 	rep := &checkReport{Problems: []problemJSON{}}
 	cfg, problems := loadConfig(findConfig(c.configPath))
 	cfg.override(c.flags)
@@ -69,13 +77,17 @@ func (c *cli) check() *checkReport {
 		problems = append(problems, zones.Problem{Pos: zones.Pos{File: cfg.Zones}, Severity: zones.Error, Text: readProblem(err)})
 	}
 	rep.add(problems)
+	aliases := aliasCheck{cfg: cfg, resolve: resolve}
 	var reader zonefile.Reader
 	for _, f := range files {
 		rep.Zones++
 		src := readSource(&reader, cfg, f, time.Time{})
 		rep.add(src.problems())
 		rep.add(src.expiring(time.Now()))
+		aliases.add(src)
 	}
+	rep.Aliases, rep.Resolved = aliases.targets(), resolve
+	rep.add(aliases.problems(ctx))
 	return rep
 }
 
@@ -102,6 +114,9 @@ func (p problemJSON) String() string {
 func (c *cli) printCheck(rep *checkReport) {
 	for _, p := range rep.Problems {
 		fmt.Fprintln(c.stdout, p)
+	}
+	if rep.Aliases > 0 && !rep.Resolved {
+		c.say("%s of ALIAS records not asked for; --resolve does", count(rep.Aliases, "target"))
 	}
 	fmt.Fprintf(c.stdout, "%s checked: %s, %s\n", count(rep.Zones, "zone"), count(rep.Errors, "error"), count(rep.Warnings, "warning"))
 }

@@ -31,6 +31,8 @@ type config struct {
 	Checks         map[string]checkConfig    `yaml:"checks" doc:"checks that zones can name"`
 	Flap           flapConfig                `yaml:"flap" doc:"how targets that come and go are held back" restart:"yes"`
 	PrivateTargets []network                 `yaml:"private_targets" doc:"private, loopback and link-local networks that may be probed"`
+	Resolvers      []string                  `yaml:"resolvers" doc:"who is asked for the targets of ALIAS records, ADDRESS or ADDRESS:PORT; else those of /etc/resolv.conf"`
+	AliasNetworks  []network                 `yaml:"alias_networks" doc:"loopback, link-local and other special networks that resolvers may lead ALIAS records to"`
 	Server         serverConfig              `yaml:"server" doc:"limits of the DNS listeners" restart:"yes"`
 	Log            logConfig                 `yaml:"log" doc:"what is logged to standard error" restart:"yes"`
 

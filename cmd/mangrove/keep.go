@@ -173,7 +173,7 @@ func (s *sources) noteEdits(ctx context.Context, batch []waiting) error {
 
 // loaded is w as the store keeps it.
 func (w waiting) loaded() store.Loaded {
-	made := recipe{conf: w.src.conf.text, found: w.src.found, ctimes: make([]int64, len(w.files))}
+	made := recipe{conf: w.src.conf.text, found: w.src.found, aliases: w.src.aliasRecords(), ctimes: make([]int64, len(w.files))}
 	for i, f := range w.files {
 		made.ctimes[i] = f.CTime
 	}

@@ -116,6 +116,7 @@ func openOffline(ctx context.Context, cfg *config, log *slog.Logger) (_ *app, er
 	if err != nil {
 		return nil, err
 	}
+	list = a.resolveAliases(ctx, list)
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, src := range list {
@@ -156,6 +157,6 @@ func (a *app) desireOfflineLocked(ctx context.Context, origin zones.Name) error 
 			return err
 		}
 	}
-	a.engine.Update(origin, providers.Desired{Served: served, Loaded: st.src.zone, Reasons: planReasons(st.acted())})
+	a.engine.Update(origin, providers.Desired{Served: served, Loaded: st.src.loaded(), Reasons: planReasons(st.acted())})
 	return nil
 }

@@ -274,6 +274,9 @@ func printZone(out io.Writer, z zoneReport) {
 		}
 		table(out, "    ", rows)
 	}
+	for _, al := range z.Aliases {
+		fmt.Fprintf(out, "  %s ALIAS %s\n", al.Name, al)
+	}
 	for _, m := range z.Mirrors {
 		fmt.Fprintf(out, "  -> %s: %s\n", m.Provider, mirrorText(m))
 		for _, line := range mirrorDetails(m) {

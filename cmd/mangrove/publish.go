@@ -49,6 +49,8 @@ type madeOf struct {
 func (a *app) publishSources(ctx context.Context, list []*source) error {
 	// One zone that can't be served keeps no other from it.
 	var errs []error
+	list = a.resolveAliases(ctx, list)
+	defer a.coming.Store(nil)
 	decided := make(map[zones.Name]*decided, len(list))
 	updates := make([]live.Update, 0, len(list))
 	for _, src := range list {
@@ -72,6 +74,14 @@ func (a *app) publishSources(ctx context.Context, list []*source) error {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	for i, src := range list { // what was heard of targets meanwhile
+		if next := a.resolved(src); next != src {
+			list[i] = next
+			if d := decided[src.origin]; d != nil {
+				d.src = next
+			}
+		}
+	}
 	if err := a.takeUpLocked(list); err != nil {
 		errs = append(errs, err)
 	}
@@ -98,7 +108,7 @@ func (a *app) publishSources(ctx context.Context, list []*source) error {
 // takeUpLocked puts sources in the place of those before, and tells those who look after what belongs to them. a.mu is
 // held.
 func (a *app) takeUpLocked(list []*source) error {
-	var watches, files, mirrors bool
+	var watches, files, mirrors, aliases bool
 	for _, src := range list {
 		st := a.zones[src.origin]
 		if st == nil {
@@ -107,12 +117,16 @@ func (a *app) takeUpLocked(list []*source) error {
 		}
 		watches = watches || st.src.watches() || src.watches()
 		mirrors = mirrors || !src.mirroredAs(st.src)
+		aliases = aliases || st.src.hasAliases() || src.hasAliases()
 		files = files || st.src.includesAny() || src.includesAny()
 		st.src = src
 		a.indexLocked(src.origin, st)
 	}
 	if watches {
 		a.watchLocked()
+	}
+	if aliases {
+		a.aliasesLocked()
 	}
 	if files || a.filesStale {
 		a.filesStale = false
@@ -126,12 +140,13 @@ func (a *app) takeUpLocked(list []*source) error {
 }
 
 // indexLocked keeps the lists of the zones that are few among many: those whose targets are probed, that include files,
-// that are mirrored.
+// that are mirrored, that have ALIAS records.
 func (a *app) indexLocked(origin zones.Name, st *zoneState) {
 	for _, l := range []struct {
 		list map[zones.Name]*zoneState
 		in   bool
-	}{{a.checked, st != nil && st.src.watches()}, {a.including, st != nil && st.src.includesAny()}, {a.mirrored, st != nil && st.src.mirrored()}} {
+	}{{a.checked, st != nil && st.src.watches()}, {a.including, st != nil && st.src.includesAny()}, {a.mirrored, st != nil && st.src.mirrored()},
+		{a.aliased, st != nil && st.src.hasAliases()}} {
 		if l.in {
 			l.list[origin] = st
 		} else {
@@ -177,25 +192,25 @@ var readReasons = []string{"read from its file"}
 
 // decide withdraws from a zone what the verdicts say.
 func (a *app) decide(src *source) (*decided, error) {
-	d := &decided{src: src, served: src.zone, content: asRead, reasons: readReasons}
+	d := &decided{src: src, served: src.loaded(), content: src.content(nil), reasons: readReasons}
 	changes, decisions := src.overlay.Withdraw(a.monitor.Verdict)
 	if d.decisions = byRRset(nil, decisions); src.conf.Mode == "observe" {
 		return d, nil
 	}
 	if len(changes) > 0 {
 		var err error
-		if d.served, err = src.zone.With(changes); err != nil {
+		if d.served, err = d.served.With(changes); err != nil {
 			return nil, fmt.Errorf("withdraw from %s: %w", src.origin, err)
 		}
-		d.content = contentOf(changes)
+		d.content = src.content(changes)
 		d.reasons = slices.Concat(readReasons, withdrawals(decisions))
 	}
 	return d, nil
 }
 
-// decideAgain brings d up to date, if verdicts have changed.
+// decideAgain brings d up to date, if verdicts have changed, or its source has.
 func (a *app) decideAgain(d *decided) error {
-	if !d.src.watches() {
+	if !d.src.watches() && !d.src.hasAliases() {
 		return nil
 	}
 	next, err := a.decide(d.src)
@@ -332,7 +347,7 @@ func (a *app) noteMadeLocked(origin zones.Name) {
 	if n := len(st.made); n > 0 && st.made[n-1].generation == v.Generation {
 		st.made = st.made[:n-1]
 	}
-	st.made = append(st.made, madeOf{generation: v.Generation, loaded: st.src.zone, decisions: st.acted()})
+	st.made = append(st.made, madeOf{generation: v.Generation, loaded: st.src.loaded(), decisions: st.acted()})
 	a.handing[origin] = st
 	select {
 	case a.handNow <- struct{}{}:

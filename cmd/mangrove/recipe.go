@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/mangrove-dns/mangrove/zones"
+	"github.com/mangrove-dns/mangrove/zones/alias"
 )
 
 // A recipe is what a last good version was made from beyond its files, and what was found then: with it the version can be
@@ -13,11 +14,13 @@ type recipe struct {
 	ctimes []int64 // of the files, in their order
 	conf   []byte  // text of NAME.yaml
 	found  findings
+	// aliases are the ALIAS records of the zone, so that nobody has to look through it for them.
+	aliases []alias.Record
 }
 
 // readingRevision says how files become zones and problems: it rises when the same files give others. Versions made by another
 // one are read again.
-const readingRevision = 2 // ZONEMD is judged
+const readingRevision = 3 // ALIAS records are
 
 var errRecipe = errors.New("was made by another version of mangrove")
 
@@ -38,6 +41,14 @@ func (r recipe) encode() []byte {
 		b = binary.AppendUvarint(b, uint64(f.line))
 		b = binary.AppendUvarint(b, uint64(f.col))
 		b = appendText(appendText(b, f.file), f.text)
+	}
+	b = binary.AppendUvarint(b, uint64(len(r.aliases)))
+	for _, a := range r.aliases {
+		b = appendText(appendText(b, a.Owner.Wire()), a.Target.Wire())
+		b = binary.AppendUvarint(b, uint64(a.TTL))
+		b = appendText(b, a.Pos.File)
+		b = binary.AppendUvarint(b, uint64(a.Pos.Line))
+		b = binary.AppendUvarint(b, uint64(a.Pos.Col))
 	}
 	return b
 }
@@ -66,6 +77,11 @@ func decodeRecipe(b []byte, share func([]byte) string) (recipe, error) {
 		f := finding{severity: zones.Severity(kind >> 1), named: kind&1 != 0, line: int32(d.number()), col: int32(d.number())}
 		f.file, f.text = share(d.text()), share(d.text())
 		r.found = append(r.found, f)
+	}
+	for range d.count() {
+		a := alias.Record{Owner: d.name(), Target: d.name(), TTL: uint32(d.number())}
+		a.Pos = zones.Pos{File: share(d.text()), Line: int(d.number()), Col: int(d.number())}
+		r.aliases = append(r.aliases, a)
 	}
 	if d.bad || len(d.b) > 0 {
 		return recipe{}, errors.New("is not whole")
@@ -99,6 +115,15 @@ func (d *recipeReader) count() uint64 {
 	if n > uint64(len(d.b)) {
 		d.b, d.bad = nil, true
 		return 0
+	}
+	return n
+}
+
+// name reads a name in wire form.
+func (d *recipeReader) name() zones.Name {
+	n, err := zones.NameFromWire(d.text())
+	if err != nil {
+		d.bad = true
 	}
 	return n
 }

@@ -53,6 +53,7 @@ func (a *app) loadAll(ctx context.Context) error {
 	if err := a.publishSources(ctx, list); err != nil {
 		a.log.Error("not all zones are served", "err", err)
 	}
+	a.settleAliases()
 	return ctx.Err()
 }
 

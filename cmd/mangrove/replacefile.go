@@ -74,3 +74,24 @@ func syncDir(dir, path string) error {
 	}
 	return nil
 }
+
+// writeAtomically makes text the contents of a file of the data directory, which is made where it is not there: no reader
+// finds half of it, also after a crash.
+func writeAtomically(path string, text []byte) error {
+	dir := filepath.Dir(path)
+	f, err := os.CreateTemp(dir, "."+filepath.Base(path)+".*")
+	if err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	_, err = f.Write(text)
+	if err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		return fmt.Errorf("write %s: %w", path, errors.Join(err, os.Remove(f.Name())))
+	}
+	return syncDir(dir, path)
+}

@@ -71,6 +71,7 @@ type zoneReport struct {
 	Edits      editsMode          `json:"edits,omitempty"`
 	Mode       actMode            `json:"mode,omitempty"`
 	Health     []healthReport     `json:"health"`
+	Aliases    []aliasReport      `json:"aliases"`
 	Mirrors    []providers.Status `json:"mirrors"`
 }
 
@@ -140,8 +141,8 @@ func (a *app) storeProblems() []string {
 func (a *app) zoneReport(ctx context.Context, st *zoneState) zoneReport {
 	origin := st.src.origin
 	z := zoneReport{
-		Zone: origin.String(), File: st.src.path, State: st.src.state, Problems: texts(st.src.problems()),
-		Health: []healthReport{}, Mirrors: []providers.Status{},
+		Zone: origin.String(), File: st.src.path, State: st.src.state, Problems: texts(slices.Concat(st.src.problems(), a.aliasProblems(st.src))),
+		Health: []healthReport{}, Aliases: a.aliasReports(st.src), Mirrors: []providers.Status{},
 	}
 	if st.src.zone == nil {
 		return z

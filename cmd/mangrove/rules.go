@@ -10,6 +10,7 @@ import (
 	"github.com/mangrove-dns/mangrove/cmd/mangrove/yamlconf"
 	"github.com/mangrove-dns/mangrove/healthcheck"
 	"github.com/mangrove-dns/mangrove/zones"
+	"github.com/mangrove-dns/mangrove/zones/alias"
 )
 
 // From configuration to rules: what NAME.yaml says about health, as the healthcheck package wants it.
@@ -147,6 +148,11 @@ func (c *config) validate() []zones.Problem {
 	for i, addr := range c.Listen {
 		if err := validListen(addr); err != nil {
 			c.problem(&problems, fmt.Sprintf("listen[%d]", i), "%v", err)
+		}
+	}
+	for i, server := range c.Resolvers {
+		if _, err := alias.ParseServer(server); err != nil {
+			c.problem(&problems, fmt.Sprintf("resolvers[%d]", i), "%v", err)
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.Checks)) {

@@ -113,8 +113,8 @@ func serve(ctx context.Context, cfg *config, log *slog.Logger, term *terminal, r
 		server.Close()
 		return err
 	}
-	followers := startStage(ctx, stop, a.flipLoop, a.verdictLoop, a.mirrorLoop, a.keepLoop, a.settleLoop, a.engine.Run)
-	sources := startStage(ctx, stop, server.Run, control.Run, a.monitor.Run, a.watchLoop, func(ctx context.Context) error { return a.hupLoop(ctx, hup) })
+	followers := startStage(ctx, stop, a.flipLoop, a.verdictLoop, a.aliasLoop, a.mirrorLoop, a.keepLoop, a.settleLoop, a.engine.Run)
+	sources := startStage(ctx, stop, server.Run, control.Run, a.monitor.Run, a.aliases.Run, a.watchLoop, func(ctx context.Context) error { return a.hupLoop(ctx, hup) })
 	afterLoad()
 	log.Info("ready", "listen", addresses(a), "zones", a.live.Catalog().Len(), "config", orNone(cfg.path))
 	if ready != nil {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/mangrove-dns/mangrove/healthcheck"
 	"github.com/mangrove-dns/mangrove/zones"
+	"github.com/mangrove-dns/mangrove/zones/alias"
 	"github.com/mangrove-dns/mangrove/zones/edits"
 	"github.com/mangrove-dns/mangrove/zones/store"
 	"github.com/mangrove-dns/mangrove/zones/zonefile"
@@ -34,7 +35,8 @@ type source struct {
 	zone    *zones.Zone          // last good; nil where there never was one
 	conf    *zoneConfig          // that goes with zone; zones without NAME.yaml share one
 	rules   []healthcheck.Rule   // of conf
-	overlay *healthcheck.Overlay // rules joined with zone; nil where nothing was ever good
+	overlay *healthcheck.Overlay // rules joined with what the zone is loaded as; nil where nothing was ever good
+	alias   *aliasing            // ALIAS records of zone, and what they are; nil in most zones
 
 	state    sourceState
 	found    findings        // problems of the newest reading, warnings too
@@ -164,6 +166,9 @@ func readSource(reader *zonefile.Reader, cfg *config, f zonefile.ZoneFile, now t
 		return src
 	}
 	src.zone, src.zoneFiles, src.fileVersion = zone, res.Files, versionOf(storeFiles(res.Files), nil)
+	if res.Aliases {
+		src.alias = aliasingOf(alias.Records(zone, res.Where))
+	}
 	if !hasErrors(confProblems) {
 		src.accept(zone, conf, rules)
 		src.version = versionOf(storeFiles(res.Files), conf.text)
@@ -267,7 +272,7 @@ func (s *sources) keepLastGood(ctx context.Context, cfg *config, next, before *s
 func (src *source) keep(good *source) {
 	src.conf, src.rules = good.conf, good.rules
 	if src.zone == nil {
-		src.zone, src.overlay, src.version, src.fileVersion = good.zone, good.overlay, good.version, good.fileVersion
+		src.zone, src.overlay, src.alias, src.version, src.fileVersion = good.zone, good.overlay, good.alias, good.version, good.fileVersion
 		return
 	}
 	src.overlay = overlayOf(src.zone, src.rules)
@@ -318,6 +323,7 @@ func (s *sources) fromStore(cfg *config, loaded store.Loaded) *source {
 		conf.Providers = nil
 	}
 	src.accept(loaded.Zone, conf, rules)
+	src.alias = aliasingOf(made.aliases)
 	src.state = sourceGone
 	src.version, src.fileVersion = versionOf(loaded.Files, made.conf), versionOf(loaded.Files, nil)
 	return src

@@ -152,6 +152,7 @@ func (s *starter) source(l store.Loaded, f zonefile.ZoneFile) (*source, string) 
 		}
 	}
 	src.accept(l.Zone, conf, rules)
+	src.alias = aliasingOf(made.aliases)
 	s.doubts = append(s.doubts, doubt{f.Origin, slices.Clone(l.Files)})
 	return src, ""
 }

@@ -176,8 +176,9 @@ func (a *app) moveIntoMemory(ctx context.Context) {
 func (a *app) moveZone(origin zones.Name, st *zoneState) {
 	a.mu.Lock()
 	old := st.src.zone
+	resolved := st.src.alias != nil // what is served of it is another zone, of which this one is the base
 	a.mu.Unlock()
-	if old == nil || old.Records() < residentRecords {
+	if old == nil || resolved || old.Records() < residentRecords {
 		return
 	}
 	var moved *zones.Zone

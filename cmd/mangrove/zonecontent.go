@@ -189,7 +189,7 @@ type versionReport struct {
 	Serial  uint32      `json:"serial"`
 	From    uint32      `json:"from"` // serial of the version before; 0: none
 	Time    time.Time   `json:"time"`
-	Cause   string      `json:"cause"` // file or health
+	Cause   string      `json:"cause"` // file, health or alias
 	Reasons []string    `json:"reasons"`
 	Whole   bool        `json:"whole"` // the first, or one that differs too much from the one before: it has no counts
 	Added   int         `json:"added"`
@@ -200,6 +200,7 @@ type versionReport struct {
 const (
 	causeFile   = "file"
 	causeHealth = "health"
+	causeAlias  = "alias"
 )
 
 // History returns the journal of a zone, the newest version first.
@@ -226,6 +227,8 @@ func versionOfEntry(origin zones.Name, e store.Entry, changes bool) versionRepor
 	v := versionReport{Serial: e.To, From: e.From, Time: e.Time, Cause: causeHealth, Reasons: append([]string{}, e.Reasons...), Whole: e.Whole}
 	if e.Whole || slices.Contains(e.Reasons, readReasons[0]) {
 		v.Cause = causeFile
+	} else if slices.ContainsFunc(e.Reasons, isAliasReason) {
+		v.Cause = causeAlias
 	}
 	rows, _ := rowsOf(origin, e.Changes)
 	for _, r := range rows {

@@ -1,0 +1,83 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/mangrove-dns/mangrove/zones"
+)
+
+// aliasReport is how it stands with one ALIAS record.
+type aliasReport struct {
+	Name      string    `json:"name"` // relative to the zone
+	Target    string    `json:"target"`
+	TTL       uint32    `json:"ttl"`
+	Addresses []string  `json:"addresses"` // before health withdraws any
+	Unknown   []string  `json:"unknown"`   // families of which nothing is known yet: A, AAAA
+	Own       bool      `json:"own"`       // the target is in a zone of ours
+	Since     time.Time `json:"since,omitzero"`
+	Heard     time.Time `json:"heard,omitzero"` // when both families were last heard of without a problem
+	Problem   string    `json:"problem,omitempty"`
+	Failing   time.Time `json:"failing,omitzero"` // since when there is a problem
+	Next      time.Time `json:"next,omitzero"`    // when resolvers are asked again
+}
+
+// aliasReports tells how it stands with the ALIAS records of a source.
+func (a *app) aliasReports(src *source) []aliasReport {
+	out := []aliasReport{}
+	for _, r := range src.aliasRecords() {
+		s, _ := a.aliases.State(r.Target)
+		rep := aliasReport{
+			Name: r.Owner.Relative(src.origin), Target: r.Target.String(), TTL: r.TTL, Addresses: []string{}, Unknown: []string{},
+			Own: s.Own, Since: s.Since, Heard: s.Good, Problem: s.Problem, Failing: s.Failing, Next: s.Next,
+		}
+		for _, addr := range s.Addrs() {
+			rep.Addresses = append(rep.Addresses, addr.String())
+		}
+		if !s.V4.Known {
+			rep.Unknown = append(rep.Unknown, "A")
+		}
+		if !s.V6.Known {
+			rep.Unknown = append(rep.Unknown, "AAAA")
+		}
+		out = append(out, rep)
+	}
+	return out
+}
+
+// aliasProblems are those of ALIAS records that their zones' owners must mend: rings, at their places.
+func (a *app) aliasProblems(src *source) []zones.Problem {
+	var out []zones.Problem
+	for _, r := range src.aliasRecords() {
+		if s, ok := a.aliases.State(r.Target); ok && s.Ring {
+			out = append(out, zones.Problem{Pos: r.Pos, Severity: zones.Error, Text: fmt.Sprintf("%s ALIAS is in a ring with other zones: %s; let one of them lead elsewhere", r.Owner, s.Problem)})
+		}
+	}
+	return out
+}
+
+// String is the report in a line, behind the name.
+func (r aliasReport) String() string {
+	text := r.Target + ": " + strings.Join(r.Addresses, ", ")
+	if len(r.Addresses) == 0 {
+		text += "not resolved yet, questions for its addresses are answered SERVFAIL"
+	} else if len(r.Unknown) > 0 {
+		text += fmt.Sprintf("; %s not resolved yet, answered SERVFAIL", strings.Join(r.Unknown, " and "))
+	}
+	if r.Own {
+		text += ", from our own zone"
+	}
+	if !r.Since.IsZero() {
+		text += " since " + when(r.Since)
+	}
+	if r.Problem != "" {
+		text += fmt.Sprintf("; failing since %s: %s", when(r.Failing), r.Problem)
+	} else if !r.Heard.IsZero() && !r.Own {
+		text += ", heard " + when(r.Heard)
+	}
+	if !r.Next.IsZero() {
+		text += ", asked again " + when(r.Next)
+	}
+	return text
+}

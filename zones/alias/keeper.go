@@ -1,0 +1,388 @@
+package alias
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/mangrove-dns/mangrove/zones"
+)
+
+// Options says how to make a Keeper. Ask is necessary; the rest has defaults.
+type Options struct {
+	// Ask asks resolvers for the addresses of a name, of one family. It ends soon after its context.
+	Ask func(ctx context.Context, target zones.Name, v6 bool) (Reply, error)
+	// Catalog returns what we serve ourselves; nil: nothing.
+	Catalog func() *zones.Catalog
+	Log     *slog.Logger // nil: nowhere
+	// Parallel is how many targets are asked for at a time; 0: 16.
+	Parallel int
+	// Min and Max bound the time between two refreshes; 0: 10 s and 5 min.
+	Min, Max time.Duration
+	// RetryMax bounds the time after a failure, which starts at Min; 0: one minute.
+	RetryMax time.Duration
+	// Random returns numbers from 0 to below 1, by which refreshes are spread; nil: math/rand/v2.
+	Random func() float64
+}
+
+// askTimeout bounds how long a target is asked for, all servers and tries together.
+const askTimeout = 15 * time.Second
+
+// spread is by how much of its time a refresh comes later, at most.
+const spread = 0.1
+
+// Keeper knows the addresses of targets and keeps them fresh. Its methods are safe for concurrent use.
+type Keeper struct {
+	opts    Options
+	wake    chan struct{} // there is something to ask, or room to
+	changed chan struct{}
+
+	mu      sync.Mutex
+	owners  map[zones.Name]zones.Name // of all records: owner -> target
+	targets map[zones.Name]*target
+	kept    map[zones.Name]State // restored, for targets that are not there yet
+	due     queue                // targets that resolvers are to be asked for, by time
+	asking  int
+	news    map[zones.Name]bool // targets with other addresses than were taken
+}
+
+// target is one of them. Keeper.mu guards it.
+type target struct {
+	State
+	asked    bool          // resolvers were asked for it, or our own zones, and the answer or its absence noted
+	asking   chan struct{} // closed when the question under way is over; nil: none is
+	failures int           // in a row
+	place    int           // in the queue; -1: not there
+	log      string        // the problem that was logged
+}
+
+// New makes a Keeper; it does nothing until Set and Run.
+func New(o Options) *Keeper {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Catalog == nil {
+		o.Catalog = func() *zones.Catalog { return nil }
+	}
+	if o.Parallel <= 0 {
+		o.Parallel = 16
+	}
+	if o.Random == nil {
+		o.Random = rand.Float64
+	}
+	for _, d := range []struct {
+		value *time.Duration
+		def   time.Duration
+	}{{&o.Min, 10 * time.Second}, {&o.Max, 5 * time.Minute}, {&o.RetryMax, time.Minute}} {
+		if *d.value <= 0 {
+			*d.value = d.def
+		}
+	}
+	return &Keeper{
+		opts: o, wake: make(chan struct{}, 1), changed: make(chan struct{}, 1),
+		targets: make(map[zones.Name]*target), kept: make(map[zones.Name]State), news: make(map[zones.Name]bool),
+	}
+}
+
+// Restore tells what was known before a restart, to be used when the target comes up in Set.
+func (k *Keeper) Restore(states []State) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, s := range states {
+		k.kept[s.Target] = s
+	}
+}
+
+// Set says which records there are, in all zones. What is known of their targets stays; what is known of others is forgotten.
+func (k *Keeper) Set(records []Record) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.owners = make(map[zones.Name]zones.Name, len(records))
+	for _, r := range records {
+		k.owners[r.Owner] = r.Target
+	}
+	names := targets(records)
+	before := k.targets
+	k.targets = make(map[zones.Name]*target, len(names))
+	for _, name := range names {
+		t := before[name]
+		if t == nil {
+			t = k.newTarget(name)
+		}
+		delete(before, name)
+		k.targets[name] = t
+	}
+	for name, t := range before {
+		k.due.remove(t)
+		delete(k.news, name)
+	}
+	k.followLocked()
+	poke(k.wake)
+}
+
+func (k *Keeper) newTarget(name zones.Name) *target {
+	t := &target{State: State{Target: name, Asks: name}, place: -1}
+	now := time.Now()
+	t.Next = now
+	if s, ok := k.kept[name]; ok {
+		delete(k.kept, name)
+		t.Answer, t.Since, t.Good, t.Problem, t.Failing = s.Answer, s.Since, s.Good, s.Problem, s.Failing
+		if t.Whole() {
+			// After a restart all would be due at once.
+			t.Next = now.Add(time.Duration(k.opts.Random() * float64(k.opts.Min)))
+		}
+	}
+	return t
+}
+
+// Follow looks again at the targets in our own zones: to be called whenever what we serve changes.
+func (k *Keeper) Follow() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.followLocked()
+}
+
+func (k *Keeper) followLocked() {
+	if len(k.targets) == 0 {
+		return
+	}
+	cat := k.opts.Catalog()
+	for _, t := range k.targets {
+		f := find(cat, k.owners, t.Target)
+		if f.own {
+			k.due.remove(t)
+			t.Own, t.Next = true, time.Time{}
+			k.noteLocked(t, f.v4, f.v6)
+			continue
+		}
+		if t.Own || t.Asks != f.asks {
+			t.Own, t.Asks, t.Next, t.failures = false, f.asks, time.Now(), 0
+			k.due.remove(t)
+		}
+		if t.place < 0 && t.asking == nil {
+			k.due.put(t)
+			poke(k.wake)
+		}
+	}
+}
+
+// Answer returns what is known of a target.
+func (k *Keeper) Answer(name zones.Name) Answer {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if t := k.targets[name]; t != nil {
+		return t.Answer
+	}
+	return k.kept[name].Answer
+}
+
+// State returns how it stands with a target; false where no record has it.
+func (k *Keeper) State(name zones.Name) (State, bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if t := k.targets[name]; t != nil {
+		return t.State, true
+	}
+	return State{}, false
+}
+
+// States returns how it stands with all targets, in canonical order.
+func (k *Keeper) States() []State {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	out := make([]State, 0, len(k.targets))
+	for _, t := range k.targets {
+		out = append(out, t.State)
+	}
+	slices.SortFunc(out, func(a, b State) int { return a.Target.Compare(b.Target) })
+	return out
+}
+
+// Changed gets a signal when there is something to Take.
+func (k *Keeper) Changed() <-chan struct{} { return k.changed }
+
+// Take returns the targets whose addresses have changed since it was called last, in canonical order.
+func (k *Keeper) Take() []zones.Name {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	out := make([]zones.Name, 0, len(k.news))
+	for name := range k.news {
+		out = append(out, name)
+	}
+	clear(k.news)
+	slices.SortFunc(out, zones.Name.Compare)
+	return out
+}
+
+// First asks for those targets of which nothing is known yet, and returns when each was asked for once, or ctx ends. Run need
+// not run. A question that ctx cuts short counts for nothing.
+func (k *Keeper) First(ctx context.Context) {
+	room := make(chan struct{}, k.opts.Parallel)
+	var all sync.WaitGroup
+	k.mu.Lock()
+	for _, t := range k.targets {
+		if t.Own || t.asked || t.Whole() {
+			continue
+		}
+		if wait := t.asking; wait != nil { // by Run
+			all.Go(func() {
+				select {
+				case <-wait:
+				case <-ctx.Done():
+				}
+			})
+			continue
+		}
+		k.startLocked(t)
+		all.Go(func() {
+			select {
+			case room <- struct{}{}:
+				k.refresh(ctx, t)
+				<-room
+			case <-ctx.Done():
+				k.refresh(ctx, t)
+			}
+		})
+	}
+	k.mu.Unlock()
+	all.Wait()
+}
+
+// Run keeps the targets fresh until ctx ends.
+func (k *Keeper) Run(ctx context.Context) error {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	var all sync.WaitGroup
+	defer all.Wait()
+	for {
+		list, wait := k.take()
+		for _, t := range list {
+			all.Go(func() { k.refresh(ctx, t) })
+		}
+		timer.Reset(wait)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-k.wake:
+		case <-timer.C:
+		}
+	}
+}
+
+// take returns the targets that are due, as many as there is room for, and how long the next one has.
+func (k *Keeper) take() (list []*target, wait time.Duration) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	now := time.Now()
+	for len(k.due) > 0 && k.asking < k.opts.Parallel {
+		t := k.due[0]
+		if wait := t.Next.Sub(now); wait > 0 {
+			return list, wait
+		}
+		k.startLocked(t)
+		list = append(list, t)
+	}
+	return list, time.Hour // somebody pokes when there is room, or something new
+}
+
+func (k *Keeper) startLocked(t *target) {
+	k.due.remove(t)
+	t.asking = make(chan struct{})
+	k.asking++
+}
+
+// refresh asks for both families of a target.
+func (k *Keeper) refresh(ctx context.Context, t *target) {
+	k.mu.Lock()
+	asks := t.Asks
+	k.mu.Unlock()
+	bounded, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	var v4, v6 outcome
+	var both sync.WaitGroup
+	both.Go(func() { v4.Reply, v4.err = k.opts.Ask(bounded, asks, false) })
+	both.Go(func() { v6.Reply, v6.err = k.opts.Ask(bounded, asks, true) })
+	both.Wait()
+
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	close(t.asking)
+	t.asking = nil
+	k.asking--
+	poke(k.wake)
+	switch {
+	case k.targets[t.Target] != t || t.Own:
+		return // no longer asked for
+	case t.Asks != asks:
+		t.Next = time.Now()
+	case ctx.Err() != nil && (v4.err != nil || v6.err != nil):
+		t.Next = time.Now() // cut short: no answer, and no failure
+	default:
+		k.noteLocked(t, v4, v6)
+		t.Next = time.Now().Add(k.pauseLocked(t, v4, v6))
+	}
+	k.due.put(t)
+}
+
+// pauseLocked returns how long it is until t is asked for again.
+func (k *Keeper) pauseLocked(t *target, v4, v6 outcome) time.Duration {
+	d := k.opts.Max
+	if t.Problem != "" {
+		d = k.opts.RetryMax
+		if n := t.failures; n <= 10 {
+			d = min(d, k.opts.Min<<(n-1))
+		}
+	} else {
+		for _, o := range [...]outcome{v4, v6} {
+			if o.has() {
+				d = min(d, o.TTL)
+			}
+		}
+		d = max(d, k.opts.Min)
+	}
+	return d + time.Duration(k.opts.Random()*spread*float64(d))
+}
+
+// noteLocked takes in what was heard of a target.
+func (k *Keeper) noteLocked(t *target, v4, v6 outcome) {
+	now := time.Now()
+	next, problem := t.merge(v4, v6)
+	if !t.Equal(next) {
+		t.Answer, t.Since = next, now
+		k.news[t.Target] = true
+		poke(k.changed)
+	}
+	t.asked, t.Ring = true, errors.Is(v4.err, errRing)
+	if t.Problem = problem; problem == "" {
+		t.Good, t.Failing, t.failures = now, time.Time{}, 0
+	} else if t.failures++; t.Failing.IsZero() {
+		t.Failing = now
+	}
+	k.logLocked(t)
+}
+
+// logLocked tells of a problem when it begins, becomes another one, or ends.
+func (k *Keeper) logLocked(t *target) {
+	if t.Problem == t.log {
+		return
+	}
+	switch t.log = t.Problem; {
+	case t.Problem == "":
+		k.opts.Log.Info("target of ALIAS records is resolved again", "target", t.Target)
+	case len(t.Addrs()) == 0:
+		k.opts.Log.Warn("target of ALIAS records is not resolved: questions for its addresses are answered SERVFAIL", "target", t.Target, "why", t.Problem)
+	default:
+		k.opts.Log.Warn("target of ALIAS records is not resolved: its last good addresses stay", "target", t.Target, "why", t.Problem)
+	}
+}
+
+func poke(ch chan struct{}) {
+	select {
+	case ch <- struct{}{}:
+	default: // somebody is on the way already
+	}
+}

@@ -1,0 +1,456 @@
+package alias
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/mangrove-dns/mangrove/zones"
+	"github.com/mangrove-dns/mangrove/zones/zonefile"
+)
+
+// fakeResolver answers from a table: "name A" -> addresses with blanks between, or what starts with "!", an error, or
+// with "-", the absence of addresses.
+type fakeResolver struct {
+	mu      sync.Mutex
+	answers map[string]string
+	ttl     time.Duration
+	delay   time.Duration
+	asked   map[string]int
+	times   []time.Time // of questions for A
+	now     int         // questions under way
+	most    int         // of them, ever
+}
+
+func newFake(pairs ...string) *fakeResolver {
+	f := &fakeResolver{answers: make(map[string]string), asked: make(map[string]int), ttl: 60 * time.Second}
+	f.set(pairs...)
+	return f
+}
+
+func (f *fakeResolver) set(pairs ...string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for i := 0; i < len(pairs); i += 2 {
+		f.answers[pairs[i]] = pairs[i+1]
+	}
+}
+
+func (f *fakeResolver) count(key string) int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.asked[key]
+}
+
+func (f *fakeResolver) Ask(ctx context.Context, target zones.Name, v6 bool) (Reply, error) {
+	key := target.String() + " A"
+	if v6 {
+		key += "AAA"
+	}
+	f.mu.Lock()
+	f.asked[key]++
+	f.now++
+	f.most = max(f.most, f.now)
+	if !v6 {
+		f.times = append(f.times, time.Now())
+	}
+	delay := f.delay
+	f.mu.Unlock()
+	if delay > 0 {
+		select {
+		case <-time.After(delay):
+		case <-ctx.Done():
+		}
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.now--
+	if ctx.Err() != nil {
+		return Reply{}, ctx.Err()
+	}
+	text, ok := f.answers[key]
+	switch {
+	case strings.HasPrefix(text, "!"):
+		return Reply{}, errors.New(text[1:])
+	case strings.HasPrefix(text, "-") || !ok:
+		return Reply{None: strings.TrimPrefix(text, "-")}, nil
+	}
+	r := Reply{TTL: f.ttl}
+	for _, a := range strings.Fields(text) {
+		r.Addrs = append(r.Addrs, netip.MustParseAddr(a))
+	}
+	return r, nil
+}
+
+// records reads "owner target" pairs.
+func records(pairs ...string) []Record {
+	var out []Record
+	for _, p := range pairs {
+		owner, target, _ := strings.Cut(p, " ")
+		out = append(out, Record{Owner: zones.MustParseName(owner), Target: zones.MustParseName(target), TTL: 300})
+	}
+	return out
+}
+
+// known is what is known of a target, in words: "192.0.2.1 2001:db8::1", "A ?", "" for a family that is known to be empty.
+func known(k *Keeper, target string) string {
+	s, ok := k.State(zones.MustParseName(target))
+	if !ok {
+		return "no target"
+	}
+	var out []string
+	for _, a := range s.Addrs() {
+		out = append(out, a.String())
+	}
+	if !s.V4.Known {
+		out = append(out, "A?")
+	}
+	if !s.V6.Known {
+		out = append(out, "AAAA?")
+	}
+	text := strings.Join(out, " ")
+	if s.Problem != "" {
+		text += " (" + s.Problem + ")"
+	}
+	return text
+}
+
+func fixed(f float64) func() float64 { return func() float64 { return f } }
+
+// start runs a keeper for the rest of the test.
+func start(t *testing.T, k *Keeper) {
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error)
+	go func() { done <- k.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// What is heard one time after the other, and what is known then.
+func TestLastGood(t *testing.T) {
+	const a, aaaa = "t.example. A", "t.example. AAAA"
+	type step struct{ v4, v6, want string }
+	for _, c := range []struct {
+		name  string
+		steps []step
+	}{
+		{"both families", []step{{"192.0.2.2 192.0.2.1", "2001:db8::1", "192.0.2.1 192.0.2.2 2001:db8::1"}}},
+		{"order and repetition do not count", []step{{"192.0.2.2 192.0.2.1 192.0.2.2", "-", "192.0.2.1 192.0.2.2"}}},
+		{"one family", []step{{"192.0.2.1", "-NODATA", "192.0.2.1"}}},
+		{"one family goes while the other has addresses", []step{{"192.0.2.1", "2001:db8::1", "192.0.2.1 2001:db8::1"}, {"192.0.2.1", "-NODATA", "192.0.2.1"}}},
+		{"one family comes", []step{{"192.0.2.1", "-NODATA", "192.0.2.1"}, {"192.0.2.1", "2001:db8::1", "192.0.2.1 2001:db8::1"}}},
+		{"both go", []step{{"192.0.2.1", "2001:db8::1", "192.0.2.1 2001:db8::1"}, {"-NODATA", "-NODATA", "192.0.2.1 2001:db8::1 (NODATA)"}}},
+		{"the name goes", []step{{"192.0.2.1", "-NODATA", "192.0.2.1"}, {"-NXDOMAIN", "-NXDOMAIN", "192.0.2.1 (NXDOMAIN)"}}},
+		{"failure", []step{{"192.0.2.1", "2001:db8::1", "192.0.2.1 2001:db8::1"}, {"!SERVFAIL", "!SERVFAIL", "192.0.2.1 2001:db8::1 (SERVFAIL)"},
+			{"192.0.2.9", "-", "192.0.2.9"}}},
+		{"one family fails", []step{{"192.0.2.1", "2001:db8::1", "192.0.2.1 2001:db8::1"}, {"192.0.2.9", "!timeout", "192.0.2.9 2001:db8::1 (AAAA: timeout)"}}},
+		{"one fails, the other is absent", []step{{"192.0.2.1", "2001:db8::1", "192.0.2.1 2001:db8::1"},
+			{"!timeout", "-NODATA", "192.0.2.1 2001:db8::1 (A: timeout; AAAA: NODATA)"}}},
+		{"never known", []step{{"!SERVFAIL", "!SERVFAIL", "A? AAAA? (SERVFAIL)"}, {"-NXDOMAIN", "-NXDOMAIN", "A? AAAA? (NXDOMAIN)"},
+			{"192.0.2.1", "!SERVFAIL", "192.0.2.1 AAAA? (AAAA: SERVFAIL)"}, {"192.0.2.1", "-", "192.0.2.1"}}},
+		{"another address", []step{{"192.0.2.1", "-", "192.0.2.1"}, {"192.0.2.2", "-", "192.0.2.2"}}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := newFake()
+				k := New(Options{Ask: f.Ask, Random: fixed(0)})
+				for i, s := range c.steps {
+					f.set(a, s.v4, aaaa, s.v6)
+					if i == 0 {
+						k.Set(records("o.example. t.example."))
+						start(t, k)
+					}
+					time.Sleep(5*time.Minute + time.Second)
+					synctest.Wait()
+					if got := known(k, "t.example."); got != s.want {
+						t.Errorf("step %d: got %q, want %q", i, got, s.want)
+					}
+				}
+			})
+		})
+	}
+}
+
+// A target is asked for again when its TTL ends, within bounds, and after failures with growing pauses.
+func TestRefreshTimes(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		ttl    time.Duration
+		answer string
+		want   []int // seconds between questions
+	}{
+		{"TTL", 60 * time.Second, "192.0.2.1", []int{60, 60, 60}},
+		{"short TTL", 0, "192.0.2.1", []int{10, 10, 10}},
+		{"long TTL", time.Hour, "192.0.2.1", []int{300, 300}},
+		{"failures", 0, "!SERVFAIL", []int{10, 20, 40, 60, 60}},
+		{"nothing there", time.Hour, "-NXDOMAIN", []int{10, 20, 40, 60, 60}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := newFake("t.example. A", c.answer, "t.example. AAAA", strings.TrimPrefix(c.answer, "192.0.2.1"))
+				if c.answer == "192.0.2.1" {
+					f.set("t.example. AAAA", "-")
+				}
+				f.ttl = c.ttl
+				k := New(Options{Ask: f.Ask, Random: fixed(0)})
+				k.Set(records("o.example. t.example.", "p.example. T.example."))
+				start(t, k)
+				time.Sleep(15 * time.Minute)
+				synctest.Wait()
+				var got []int
+				for i := range c.want {
+					got = append(got, int(f.times[i+1].Sub(f.times[i])/time.Second))
+				}
+				if d := cmp.Diff(c.want, got); d != "" {
+					t.Error(d)
+				}
+			})
+		})
+	}
+}
+
+// Many targets are asked for a few at a time; after a restart, and later, they are spread.
+func TestNoHerd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const n = 1000
+		f := newFake()
+		f.delay = 10 * time.Millisecond
+		var list []string
+		var kept []State
+		for i := range n {
+			name := fmt.Sprintf("t%d.example.", i)
+			list = append(list, fmt.Sprintf("o%d.example. %s", i, name))
+			f.set(name+" A", "192.0.2.1")
+			s := State{Target: zones.MustParseName(name)}
+			s.V4, s.V6 = Family{Known: true, Addrs: []netip.Addr{netip.MustParseAddr("192.0.2.1")}}, Family{Known: true}
+			kept = append(kept, s)
+		}
+		k := New(Options{Ask: f.Ask, Parallel: 8})
+		k.Restore(kept)
+		k.Set(records(list...))
+		if got := len(k.Take()); got != 0 {
+			t.Errorf("%d targets have changed, and none was asked for", got)
+		}
+		start(t, k)
+		time.Sleep(10 * time.Minute)
+		synctest.Wait()
+		if f.most > 16 { // two families each
+			t.Errorf("%d questions at a time", f.most)
+		}
+		perSecond := make(map[int64]int)
+		for _, at := range f.times {
+			perSecond[at.Unix()]++
+		}
+		busiest := 0
+		for _, c := range perSecond {
+			busiest = max(busiest, c)
+		}
+		if busiest > n/4 {
+			t.Errorf("%d of %d targets were asked for in one second", busiest, n)
+		}
+		if len(f.times) < 8*n {
+			t.Errorf("%d questions in ten minutes", len(f.times))
+		}
+	})
+}
+
+func TestFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake("a.example. A", "192.0.2.1", "b.example. A", "!SERVFAIL", "b.example. AAAA", "!SERVFAIL")
+		f.delay = time.Second
+		k := New(Options{Ask: f.Ask})
+		k.Restore([]State{{Target: zones.MustParseName("kept.example."), Answer: Answer{V4: Family{true, []netip.Addr{netip.MustParseAddr("192.0.2.9")}}, V6: Family{Known: true}}}})
+		k.Set(records("1.example. a.example.", "2.example. b.example.", "3.example. kept.example."))
+		from := time.Now()
+		k.First(t.Context())
+		if got := time.Since(from); got != time.Second {
+			t.Errorf("it took %v", got)
+		}
+		for target, want := range map[string]string{"a.example.": "192.0.2.1", "b.example.": "A? AAAA? (SERVFAIL)", "kept.example.": "192.0.2.9"} {
+			if got := known(k, target); got != want {
+				t.Errorf("%s: got %q, want %q", target, got, want)
+			}
+		}
+		if got := f.count("kept.example. A"); got != 0 {
+			t.Errorf("what is known was asked for %d times", got)
+		}
+	})
+}
+
+// A question that is cut short is no failure, and is put again.
+func TestFirstCutShort(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake("a.example. A", "192.0.2.1")
+		f.delay = 5 * time.Second
+		k := New(Options{Ask: f.Ask})
+		k.Set(records("1.example. a.example."))
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+		defer cancel()
+		k.First(ctx)
+		if got := known(k, "a.example."); got != "A? AAAA?" {
+			t.Errorf("got %q", got)
+		}
+		start(t, k)
+		time.Sleep(6 * time.Second)
+		synctest.Wait()
+		if got := known(k, "a.example."); got != "192.0.2.1" {
+			t.Errorf("got %q", got)
+		}
+	})
+}
+
+// What no record leads to any more is asked for no more, also when a question for it is under way.
+func TestSetDrops(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake("a.example. A", "192.0.2.1", "b.example. A", "192.0.2.2")
+		f.delay = time.Second
+		k := New(Options{Ask: f.Ask})
+		k.Set(records("1.example. a.example.", "2.example. b.example."))
+		start(t, k)
+		time.Sleep(500 * time.Millisecond)
+		k.Set(records("2.example. b.example."))
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		if got := f.count("a.example. A"); got != 1 {
+			t.Errorf("asked for %d times", got)
+		}
+		if got := known(k, "a.example."); got != "no target" {
+			t.Errorf("got %q", got)
+		}
+		if d := cmp.Diff([]zones.Name{zones.MustParseName("b.example.")}, k.Take(), cmp.AllowUnexported(zones.Name{})); d != "" {
+			t.Error(d)
+		}
+	})
+}
+
+// zone makes a zone of text.
+func zone(t *testing.T, origin, text string) *zones.Zone {
+	t.Helper()
+	res, err := zonefile.ParseBytes("z", []byte("$TTL 300\n@ SOA ns h 1 3600 600 1209600 60\n@ NS ns\nns A 192.0.2.53\n"+text), zonefile.Options{Origin: zones.MustParseName(origin)})
+	if err != nil || res.Zone == nil {
+		t.Fatal(err, res)
+	}
+	return res.Zone
+}
+
+// Targets in our own zones are looked up there.
+func TestOwnZones(t *testing.T) {
+	cat := zones.NewCatalog(zone(t, "example.", `
+a    A 192.0.2.1
+a    AAAA 2001:db8::1
+c    CNAME a
+out  CNAME lb.elsewhere.test.
+txt  TXT x
+*.w  A 192.0.2.2
+half A 192.0.2.3
+half ALIAS b.elsewhere.test.
+open ALIAS b.elsewhere.test.
+d    NS ns.elsewhere.test.
+n    DNAME elsewhere.test.
+l1   CNAME l2
+l2   CNAME l1
+`), zone(t, "other.", "r1 ALIAS r2.third.\n"), zone(t, "third.", "r2 CNAME r3\nr3 ALIAS r1.other.\nx ALIAS r2\n"))
+	list := records("half.example. b.elsewhere.test.", "open.example. b.elsewhere.test.", "r1.other. r2.third.", "r3.third. r1.other.", "x.third. r2.third.")
+	ring := " (r2.third.: its ALIAS records lead back to it)"
+	for _, c := range []struct{ target, want, asks string }{
+		{"a.example.", "192.0.2.1 2001:db8::1", ""},
+		{"A.Example.", "192.0.2.1 2001:db8::1", ""},
+		{"c.example.", "192.0.2.1 2001:db8::1", ""},
+		{"x.w.example.", "192.0.2.2", ""},
+		{"txt.example.", "A? AAAA? (txt.example. has no addresses in our zone example.)", ""},
+		{"nosuch.example.", "A? AAAA? (nosuch.example. does not exist in our zone example.)", ""},
+		{"half.example.", "192.0.2.3 AAAA? (AAAA: half.example. is an ALIAS itself, and not resolved yet)", ""},
+		{"open.example.", "A? AAAA? (open.example. is an ALIAS itself, and not resolved yet)", ""},
+		{"l1.example.", "A? AAAA? (l1.example. leads through more than 16 CNAMEs in our zones)", ""},
+		{"r2.third.", "A? AAAA?" + ring, ""},
+		{"out.example.", "A? AAAA?", "lb.elsewhere.test."},
+		{"x.d.example.", "A? AAAA?", "x.d.example."},
+		{"x.n.example.", "A? AAAA?", "x.n.example."},
+		{"elsewhere.test.", "A? AAAA?", "elsewhere.test."},
+	} {
+		k := New(Options{Catalog: func() *zones.Catalog { return cat }})
+		k.Set(append(slices.Clone(list), records("o.example. "+c.target)...))
+		if got := known(k, c.target); got != c.want {
+			t.Errorf("%s: got %q, want %q", c.target, got, c.want)
+		}
+		s, _ := k.State(zones.MustParseName(c.target))
+		if s.Own != (c.asks == "") || !s.Own && s.Asks.String() != c.asks || s.Ring != strings.Contains(c.want, "lead back") {
+			t.Errorf("%s: own %v, ring %v, asks %s, want %q", c.target, s.Own, s.Ring, s.Asks, c.asks)
+		}
+	}
+}
+
+// A target follows our own zones as they change, into them and out of them, and keeps its last good addresses.
+func TestFollow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cat := zones.NewCatalog(zone(t, "example.", "a A 192.0.2.1\na A 192.0.2.2\n"))
+		f := newFake("lb.elsewhere.test. A", "198.51.100.1", "a.example. A", "198.51.100.2")
+		k := New(Options{Ask: f.Ask, Catalog: func() *zones.Catalog { return cat }})
+		k.Set(records("o.test. a.example."))
+		start(t, k)
+		step := func(next *zones.Catalog, want string, changed bool) {
+			t.Helper()
+			k.Take()
+			cat = next
+			k.Follow()
+			time.Sleep(time.Second)
+			synctest.Wait()
+			if got := known(k, "a.example."); got != want {
+				t.Errorf("got %q, want %q", got, want)
+			}
+			if got := len(k.Take()) > 0; got != changed {
+				t.Errorf("changed: %v, want %v", got, changed)
+			}
+		}
+		step(cat, "192.0.2.1 192.0.2.2", false)
+		step(zones.NewCatalog(zone(t, "example.", "a A 192.0.2.2\n")), "192.0.2.2", true)
+		step(zones.NewCatalog(zone(t, "example.", "")), "192.0.2.2 (a.example. does not exist in our zone example.)", false)
+		if n := f.count("a.example. A"); n != 0 {
+			t.Errorf("resolvers were asked %d times", n)
+		}
+		step(zones.NewCatalog(zone(t, "example.", "a CNAME lb.elsewhere.test.\n")), "198.51.100.1", true)
+		step(zones.NewCatalog(zone(t, "unlike.", "")), "198.51.100.2", true)
+		step(zones.NewCatalog(zone(t, "example.", "a A 192.0.2.9\n")), "192.0.2.9", true)
+	})
+}
+
+func TestChanges(t *testing.T) {
+	k := New(Options{})
+	addr := netip.MustParseAddr
+	k.Restore([]State{
+		{Target: zones.MustParseName("both."), Answer: Answer{V4: Family{true, []netip.Addr{addr("192.0.2.1"), addr("192.0.2.2")}}, V6: Family{true, []netip.Addr{addr("2001:db8::1")}}}},
+		{Target: zones.MustParseName("half."), Answer: Answer{V4: Family{true, []netip.Addr{addr("192.0.2.3")}}}},
+	})
+	z := zone(t, "example.", "a 60 ALIAS both.\nb ALIAS half.\nc ALIAS none.\nb TXT x\n*.w ALIAS both.\n")
+	list := Records(z, nil)
+	k.Set(list)
+	got, err := z.With(Changes(list, k.Answer))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out strings.Builder
+	if err := zonefile.Write(&out, got, zonefile.WriteOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	_, text, _ := strings.Cut(out.String(), "IN\tNS\tns\n")
+	want := "a\t60\tIN\tA\t192.0.2.1\na\t60\tIN\tA\t192.0.2.2\na\t60\tIN\tAAAA\t2001:db8::1\n" +
+		"b\t300\tIN\tA\t192.0.2.3\nb\t300\tIN\tTXT\t\"x\"\nb\t300\tIN\tALIAS\thalf.\nc\t300\tIN\tALIAS\tnone.\n" +
+		"ns\t300\tIN\tA\t192.0.2.53\n" +
+		"*.w\t300\tIN\tA\t192.0.2.1\n*.w\t300\tIN\tA\t192.0.2.2\n*.w\t300\tIN\tAAAA\t2001:db8::1\n"
+	if d := cmp.Diff(want, text); d != "" {
+		t.Error(d)
+	}
+}
