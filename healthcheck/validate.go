@@ -55,6 +55,10 @@ func (v *validator) validate() {
 		return
 	}
 	sets := ruled(v.zone, r)
+	if alias, ok := v.zone.RRset(r.Name, zones.TypeALIAS); ok && len(sets) == 0 {
+		v.alias(alias)
+		return
+	}
 	if slices.ContainsFunc(sets, func(s zones.RRset) bool { return v.zone.Signed() || isSigned(v.zone, s.Name, s.Type) }) {
 		v.report(zones.Warning, "the zone is signed: targets are checked, but no record is withdrawn or changed, since its signature would not cover what is left")
 	}
@@ -101,6 +105,32 @@ func (v *validator) place() bool {
 		return false
 	}
 	return true
+}
+
+// alias looks at a rule for the addresses that an ALIAS record brings. How many there are is known when it is resolved.
+func (v *validator) alias(set zones.RRset) {
+	r := v.rule
+	types := r.Types
+	if len(types) == 0 {
+		types = []uint16{dns.TypeA, dns.TypeAAAA}
+	}
+	if len(r.Targets) > 0 {
+		v.report(zones.Error, "targets are for a CNAME, and the name has an ALIAS record: the addresses that it leads to are the targets")
+	}
+	for _, typ := range types {
+		id := rrsetID{set.Name, typ}
+		switch {
+		case typ != dns.TypeA && typ != dns.TypeAAAA:
+			v.report(zones.Error, "an ALIAS record brings A and AAAA records, no %s", zones.TypeString(typ))
+		case v.seen[id]:
+			v.report(zones.Error, "%s has a rule already; the first counts", zones.TypeString(typ))
+		default:
+			v.seen[id], v.checked[set.Name] = true, r
+		}
+	}
+	if len(r.Checks) > 0 {
+		v.ttl(set)
+	}
 }
 
 // rrset looks at what the rule means for one RRset.
