@@ -18,6 +18,7 @@ import (
 
 	"github.com/mangrove-dns/mangrove/healthcheck"
 	"github.com/mangrove-dns/mangrove/providers"
+	"github.com/mangrove-dns/mangrove/resolver"
 	"github.com/mangrove-dns/mangrove/zones"
 	"github.com/mangrove-dns/mangrove/zones/alias"
 	"github.com/mangrove-dns/mangrove/zones/edits"
@@ -31,8 +32,9 @@ import (
 type app struct {
 	log     *slog.Logger
 	now     func() time.Time
-	started time.Time // zero unless it serves
-	load    *load     // of the start; nil unless it serves
+	started time.Time        // zero unless it serves
+	load    *load            // of the start; nil unless it serves
+	server  *resolver.Server // nil unless it serves
 
 	store   store.Store
 	sources *sources

@@ -33,6 +33,7 @@ type config struct {
 	PrivateTargets []network                 `yaml:"private_targets" doc:"private, loopback and link-local networks that may be probed"`
 	Resolvers      []string                  `yaml:"resolvers" doc:"who is asked for the targets of ALIAS records, ADDRESS or ADDRESS:PORT; else those of /etc/resolv.conf"`
 	AliasNetworks  []network                 `yaml:"alias_networks" doc:"loopback, link-local and other special networks that resolvers may lead ALIAS records to"`
+	RateLimit      rateLimitConfig           `yaml:"rate_limit" doc:"how much of one kind a network may get over UDP"`
 	Server         serverConfig              `yaml:"server" doc:"limits of the DNS listeners" restart:"yes"`
 	Log            logConfig                 `yaml:"log" doc:"what is logged to standard error" restart:"yes"`
 
@@ -159,10 +160,11 @@ func defaultConfig() *config {
 			Fall: fall{healthcheck.Fall{Count: 3}}, Rise: 3, Jitter: 0.1, HoldDown: time.Minute,
 			MinHealthy: quantity{healthcheck.Floor{Count: 1}}, AllDown: "all", TTL: ttlRange{healthcheck.TTL{Max: 60, Min: 30}},
 		},
-		Flap:    flapConfig{Max: 4, Window: 15 * time.Minute, Penalty: 2, Cap: 30 * time.Minute},
-		Server:  serverConfig{MaxUDPSize: 1232, TCPIdle: 10 * time.Second, TCPConnections: 10000, TCPPerClient: 200},
-		Log:     logConfig{Level: "info", Format: "text"},
-		origins: yamlconf.Origins{},
+		Flap:      flapConfig{Max: 4, Window: 15 * time.Minute, Penalty: 2, Cap: 30 * time.Minute},
+		RateLimit: defaultRateLimit(),
+		Server:    serverConfig{MaxUDPSize: 1232, TCPIdle: 10 * time.Second, TCPConnections: 10000, TCPPerClient: 200},
+		Log:       logConfig{Level: "info", Format: "text"},
+		origins:   yamlconf.Origins{},
 	}
 	c.plain = &zoneConfig{zoneSettings: c.ZoneDefaults, origins: yamlconf.Origins{}}
 	return c

@@ -2,8 +2,10 @@ package main
 
 import (
 	"errors"
+	"net/netip"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -12,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/mangrove-dns/mangrove/healthcheck"
+	"github.com/mangrove-dns/mangrove/resolver"
 	"github.com/mangrove-dns/mangrove/zones"
 	"github.com/mangrove-dns/mangrove/zones/zonefile"
 )
@@ -47,6 +50,16 @@ func TestConfigProblems(t *testing.T) {
 		{"zone_defaults: {edits: never}\n", []string{`m.yaml:1:24: zone_defaults.edits: "never" is none of auto, plan-only`}},
 		{"private_targets: [lan]\n", []string{`m.yaml:1:19: private_targets[0]: "lan" is not a network such as 10.0.0.0/8`}},
 		{"flap: {penalty: fast}\n", []string{`m.yaml:1:17: flap.penalty: "fast" is not a factor such as 2x, at least 1.1x`}},
+		{"rate_limit: {mode: slow}\n", []string{`m.yaml:1:20: rate_limit.mode: "slow" is none of on, observe, off`}},
+		{"rate_limit: {responses_per_second: -1, slip: 11, ipv4_prefix: 7}\n", []string{
+			`m.yaml:1:36: rate_limit.responses_per_second: -1 is not from 0 to 1000000`, `m.yaml:1:46: rate_limit.slip: 11 is not from 0 to 10`,
+			`m.yaml:1:63: rate_limit.ipv4_prefix: 7 is not from 8 to 32`}},
+		{"rate_limit: {window: 500ms, ipv6_prefix: 129}\n", []string{
+			`m.yaml:1:42: rate_limit.ipv6_prefix: 129 is not from 16 to 128`, `m.yaml:1:22: rate_limit.window: 500ms is not from 1s to 1h0m0s`}},
+		{"rate_limit: {all_per_second: 150, errors_per_second: 5}\n", []string{
+			`m.yaml:1:30: rate_limit.all_per_second: 150 is less than responses_per_second, 200, which could never be reached`,
+			`m.yaml:1:30: rate_limit.all_per_second: 150 is less than nxdomains_per_second, 200, which could never be reached`}},
+		{"rate_limit: {exempt: [lan]}\n", []string{`m.yaml:1:23: rate_limit.exempt[0]: "lan" is not a network such as 10.0.0.0/8`}},
 		{"log: {level: loud}\n", []string{`m.yaml:1:14: log.level: "loud" is none of debug, info, warn, error`}},
 	} {
 		cfg := defaultConfig()
@@ -196,6 +209,53 @@ func TestKeepStarted(t *testing.T) {
 	}
 	if next.Listen[0] != ":53" || next.Log.Level != "info" || len(next.Checks) != 1 {
 		t.Errorf("got %v, %v, %v", next.Listen, next.Log, next.Checks)
+	}
+}
+
+// rate_limit as it is written is what the server gets.
+func TestRateLimitConfig(t *testing.T) {
+	if got, want := defaultConfig().RateLimit.limit(), resolver.DefaultRateLimit(); !reflect.DeepEqual(got, want) {
+		t.Errorf("the default is %+v, want %+v", got, want)
+	}
+	cfg := defaultConfig()
+	cfg.path = "m.yaml"
+	problems := cfg.parse([]byte(`rate_limit:
+  mode: observe
+  responses_per_second: 1
+  nxdomains_per_second: 2
+  errors_per_second: 0
+  all_per_second: 4
+  window: 5m
+  slip: 0
+  ipv4_prefix: 32
+  ipv6_prefix: 64
+  exempt: 192.0.2.77
+`))
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	want := resolver.RateLimit{Mode: resolver.RateObserve, Responses: 1, NXDomains: 2, Errors: 0, All: 4, Window: 5 * time.Minute, Slip: 0,
+		IPv4Prefix: 32, IPv6Prefix: 64, Exempt: []netip.Prefix{netip.MustParsePrefix("192.0.2.77/32")}}
+	if got := cfg.RateLimit.limit(); !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+	for text, mode := range map[string]resolver.RateMode{"on": resolver.RateOn, "off": resolver.RateOff} {
+		if problems := cfg.parse([]byte("rate_limit: {mode: " + text + ", exempt: []}\n")); len(problems) > 0 {
+			t.Fatal(problems)
+		}
+		if got := cfg.RateLimit.limit(); got.Mode != mode || len(got.Exempt) != 0 {
+			t.Errorf("mode %s: got %+v", text, got)
+		}
+	}
+	var shown []string
+	for _, v := range configValues(cfg) {
+		if v.from != "default" {
+			shown = append(shown, v.path+" "+v.text)
+		}
+	}
+	slices.Sort(shown)
+	if !slices.Contains(shown, "rate_limit.exempt []") {
+		t.Errorf("config show does not say what was written: %v", shown)
 	}
 }
 

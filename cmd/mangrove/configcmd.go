@@ -214,11 +214,14 @@ func (s *shower) show(path string, v reflect.Value) {
 			s.show(join(path, key), v.MapIndex(reflect.ValueOf(key)))
 		}
 	case reflect.Slice:
+		if v.Len() == 0 && s.origin(path) != "default" {
+			s.add(path, "[]")
+		}
 		if v.Len() > 0 {
 			s.add(path, strings.Trim(strings.ReplaceAll(fmt.Sprint(v.Interface()), " ", ", "), "[]"))
 		}
 	default:
-		if !v.IsZero() || v.Kind() == reflect.Bool {
+		if !v.IsZero() || v.Kind() == reflect.Bool || v.CanInt() && s.origin(path) != "default" {
 			s.add(path, fmt.Sprint(v.Interface()))
 		}
 	}

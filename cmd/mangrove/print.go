@@ -219,6 +219,7 @@ func (c *cli) printStatus(rep *statusReport) {
 	for _, key := range rep.Restart {
 		fmt.Fprintf(out, "%s: %s changed; restart to take it up\n", rep.Config, key)
 	}
+	printRateLimit(out, rep.RateLimit)
 	down, behind, targets, mirrors := 0, 0, 0, 0
 	for _, z := range rep.Zones {
 		fmt.Fprintln(out)

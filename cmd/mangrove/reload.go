@@ -186,6 +186,9 @@ func (a *app) readConfig() bool {
 	restart := next.keepStarted(old)
 	built, accounts := buildDrivers(next, a.drivers)
 	a.cfg.Store(next)
+	if a.server != nil {
+		a.server.SetRateLimit(next.RateLimit.limit())
+	}
 	a.mu.Lock()
 	a.restart, a.drivers, a.mirrorsStale, a.filesStale = restart, built, true, true
 	a.mu.Unlock()

@@ -47,14 +47,16 @@ type pushReport struct {
 
 // statusReport is how everything stands.
 type statusReport struct {
-	Version  string       `json:"version"`
-	Running  bool         `json:"running"`
-	Started  time.Time    `json:"started,omitzero"`
-	Config   string       `json:"config"`
-	Listen   []string     `json:"listen"`
-	Problems []string     `json:"problems"` // of mangrove.yaml, the directory, the store
-	Restart  []string     `json:"restart"`  // keys of mangrove.yaml that take a restart
-	Zones    []zoneReport `json:"zones"`
+	Version  string    `json:"version"`
+	Running  bool      `json:"running"`
+	Started  time.Time `json:"started,omitzero"`
+	Config   string    `json:"config"`
+	Listen   []string  `json:"listen"`
+	Problems []string  `json:"problems"` // of mangrove.yaml, the directory, the store
+	Restart  []string  `json:"restart"`  // keys of mangrove.yaml that take a restart
+	// RateLimit is nil where it does not run.
+	RateLimit *rateLimitReport `json:"rate_limit,omitempty"`
+	Zones     []zoneReport     `json:"zones"`
 }
 
 // zoneReport is how one zone stands.
@@ -105,7 +107,8 @@ func (a *app) Status(ctx context.Context) (*statusReport, error) {
 	a.mu.Lock()
 	rep := &statusReport{
 		Version: version(), Running: !a.started.IsZero(), Started: a.started, Config: a.config().path,
-		Listen: []string{}, Problems: a.problems.texts(), Restart: append([]string{}, a.restart...), Zones: []zoneReport{},
+		RateLimit: a.rateLimitReport(),
+		Listen:    []string{}, Problems: a.problems.texts(), Restart: append([]string{}, a.restart...), Zones: []zoneReport{},
 	}
 	for _, ap := range a.listen {
 		rep.Listen = append(rep.Listen, ap.String())

@@ -159,6 +159,7 @@ func (c *config) validate() []zones.Problem {
 		validateCheck(&problems, c.origins, "checks."+name, name, c.Checks[name])
 	}
 	validateDefaults(&problems, c)
+	validateRateLimit(&problems, c)
 	for i, p := range c.ZoneDefaults.Providers {
 		if _, ok := c.Providers[p]; !ok {
 			c.problem(&problems, fmt.Sprintf("zone_defaults.providers[%d]", i), "%s", unknownProvider(p, c))

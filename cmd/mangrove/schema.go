@@ -51,6 +51,7 @@ var textTypes = map[reflect.Type]struct {
 	reflect.TypeFor[network]():       {pattern: `^[0-9a-fA-F:.]+(/[0-9]+)?$`},
 	reflect.TypeFor[editsMode]():     {words: []string{"auto", "plan-only"}},
 	reflect.TypeFor[actMode]():       {words: []string{"act", "observe"}},
+	reflect.TypeFor[rateMode]():      {words: []string{"on", "observe", "off"}},
 	reflect.TypeFor[policyName]():    {words: []string{"all", "failover"}},
 	reflect.TypeFor[allDown]():       {words: []string{"all"}},
 	reflect.TypeFor[logLevel]():      {words: []string{"debug", "info", "warn", "error"}},
