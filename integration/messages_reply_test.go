@@ -247,6 +247,9 @@ func (r *messageReply) edns(s *replyShape, w *messageWant, server string) {
 	if server == "mangrove" && w.ede != "" {
 		s.EDE = "none"
 	}
+	if slices.Contains(w.options, "any") {
+		s.Options = w.options
+	}
 	if r.opt == nil {
 		return
 	}
@@ -262,9 +265,6 @@ func (r *messageReply) edns(s *replyShape, w *messageWant, server string) {
 	}
 	if r.opt.size < 512 {
 		s.EDNS += fmt.Sprintf(" size=%d", r.opt.size)
-	}
-	if slices.Contains(w.options, "any") {
-		s.Options = w.options
 	}
 	for _, o := range r.options {
 		if slices.Contains(w.options, "any") && o.known() {
