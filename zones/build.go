@@ -17,17 +17,14 @@ func (b *Builder) Zone() *Zone {
 	marks := (len(order) - 1) / markEvery
 	z.first = z.buckets*bucketSize/4 + uint32(marks)
 	z.apex = Node(z.first)
-	b.proves = b.denial()
+	b.proves, b.params = b.denial()
 	b.measure()
 	z.end, z.depth = b.layOut(order, z.first)
 	size := int(z.end) << 2
 	var proofs *chainBuilder
 	if z.denial = b.proves; z.denial != Unsigned {
-		if proofs = b.chain(order); len(proofs.owners) == 0 {
-			proofs, z.denial = nil, Unsigned // NSEC3PARAM, but no NSEC3
-		} else {
-			size += proofs.size(size)
-		}
+		proofs = b.chain(order)
+		size += proofs.size(size)
 	}
 	z.base = make([]byte, size)
 	z.sum = newSum(len(z.base))

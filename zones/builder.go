@@ -27,6 +27,7 @@ type Builder struct {
 	signer signer
 	signed bool   // there are signatures
 	proves Denial // when the zone is made: with what it proves what is not there
+	params hashParams
 
 	names   parts[builtName] // the first is the apex; ancestors come before descendants
 	table   []uint64         // upper half of the hash, number of the name + 1; open addressing, at most 3/4 full

@@ -2,6 +2,7 @@ package zones
 
 import (
 	"encoding/binary"
+	"iter"
 	"math/bits"
 
 	"github.com/miekg/dns"
@@ -202,10 +203,7 @@ type chainBuilder struct {
 // chain collects the owners of the chain from the names in order, and makes the tree.
 func (b *Builder) chain(order []uint32) *chainBuilder {
 	var ids []uint32
-	c := &chainBuilder{name: func(i int) []byte { return b.rel(ids[i]) }}
-	if b.proves == NSEC3 {
-		c.hash, _ = b.hashParams()
-	}
+	c := &chainBuilder{name: func(i int) []byte { return b.rel(ids[i]) }, hash: b.params}
 	var keys [2]nameKey
 	for _, id := range order {
 		if n := b.names.at(id); b.denies(n, c.hash) {
@@ -233,42 +231,51 @@ func (b *Builder) denies(n *builtName, params hashParams) bool {
 		below := n.cover != 0 && (n.flags&flagCut == 0 || n.cover != n.depth+1) // a delegation or a DNAME
 		return !below && b.hasType(n, dns.TypeNSEC)
 	}
-	if n.depth != 1 || n.length != hashLabel32+1 {
-		return false
-	}
-	s := b.setOf(n, dns.TypeNSEC3)
-	return s != nil && params.of(b.record(s.first)[recordLink:])
+	return n.depth == 1 && n.length == hashLabel32+1 && b.hashedBy(n, params)
 }
 
-// denial says with what the zone that is being built proves denial. Records without a signature prove nothing.
-func (b *Builder) denial() Denial {
+// denial returns with what the zone that is being built proves denial.
+func (b *Builder) denial() (Denial, hashParams) {
 	if !b.signed {
-		return Unsigned
+		return Unsigned, hashParams{}
 	}
 	apex := b.names.at(0)
-	if b.hasType(apex, dns.TypeNSEC) && b.isCovered(apex, dns.TypeNSEC) {
-		return NSEC
-	}
-	if _, ok := b.hashParams(); ok && b.isCovered(apex, dns.TypeNSEC3PARAM) {
-		return NSEC3
-	}
-	return Unsigned
+	return apexDenial{
+		signed: b.hasType(apex, dns.TypeRRSIG),
+		nsec:   b.hasType(apex, dns.TypeNSEC),
+		params: b.each(b.setOf(apex, dns.TypeNSEC3PARAM)),
+		hashed: func(p hashParams) bool {
+			h := p.hash(nil, b.origin.wire)
+			id, ok := b.find(hashName(apex.hash, h[:]), h[:])
+			return ok && b.hashedBy(b.names.at(id), p)
+		},
+	}.choose()
 }
 
-// isCovered says whether a name has a signature that covers a type.
-func (b *Builder) isCovered(n *builtName, typ uint16) bool {
-	s := b.setOf(n, dns.TypeRRSIG)
-	if s == nil {
-		return false
-	}
-	for i, at := uint16(0), s.first; i < s.count; i++ {
-		r := b.record(at)
-		if t, ok := coveredType(r[recordLink:]); ok && t == typ {
+// hashedBy says whether a name has an NSEC3 record whose hashes are made so.
+func (b *Builder) hashedBy(n *builtName, params hashParams) bool {
+	for d := range b.each(b.setOf(n, dns.TypeNSEC3)) {
+		if params.of(d) {
 			return true
 		}
-		at = binary.LittleEndian.Uint32(r)
 	}
 	return false
+}
+
+// each passes over the RDATA of an RRset, which may be nil.
+func (b *Builder) each(s *builtSet) iter.Seq[[]byte] {
+	return func(yield func([]byte) bool) {
+		if s == nil {
+			return
+		}
+		for i, at := uint16(0), s.first; i < s.count; i++ {
+			r := b.record(at)
+			if !yield(r[recordLink:]) {
+				return
+			}
+			at = binary.LittleEndian.Uint32(r)
+		}
+	}
 }
 
 // setOf returns the RRset of a type; nil where the name has none.

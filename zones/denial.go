@@ -1,6 +1,7 @@
 package zones
 
 import (
+	"iter"
 	"sort"
 
 	"github.com/miekg/dns"
@@ -9,21 +10,61 @@ import (
 // Denial returns with what the zone proves that something does not exist.
 func (z *Zone) Denial() Denial { return z.denial }
 
-// denialOf returns what a zone whose apex is node b proves denial with.
-func denialOf(b []byte) (Denial, hashParams) {
-	if s, ok := nodeType(b, dns.TypeNSEC); ok && s.sigs != 0 {
-		return NSEC, hashParams{}
+// apexDenial is what decides how a zone proves denial.
+type apexDenial struct {
+	signed bool                  // the apex has signatures, of whatever
+	nsec   bool                  // and an NSEC record
+	params iter.Seq[[]byte]      // the RDATA of its NSEC3PARAM records
+	hashed func(hashParams) bool // the name that the apex has as a hash has an NSEC3 record made so
+}
+
+// choose returns with what the zone proves denial. NSEC3PARAM says that a chain of NSEC3 records is whole, whatever else there is
+// (RFC 5155 10.4, 10.5: while a zone is signed anew, NSEC records come and go beside it). It speaks to servers alone (4), so
+// that its own signature does not matter; nor does that of an NSEC record: without it that record proves nothing, and the others do. Of several
+// chains the first one that is there counts (7.3).
+func (a apexDenial) choose() (Denial, hashParams) {
+	if !a.signed {
+		return Unsigned, hashParams{}
 	}
-	if s, ok := nodeType(b, dns.TypeNSEC3PARAM); ok && s.sigs != 0 {
-		for wire := s.wire(); len(wire) > 0; {
-			var rdata []byte
-			rdata, wire = firstRecord(wire)
-			if p, ok := parseParams(rdata); ok {
-				return NSEC3, p
-			}
+	for rdata := range a.params {
+		if p, ok := parseParams(rdata); ok && a.hashed(p) {
+			return NSEC3, p
 		}
 	}
+	if a.nsec {
+		return NSEC, hashParams{}
+	}
 	return Unsigned, hashParams{}
+}
+
+// denialOf returns what the zone proves denial with, by its records.
+func (z *Zone) denialOf() (Denial, hashParams) {
+	return z.denialBy(func(rel []byte) []byte {
+		if n := z.lookup(hashName(z.hash, rel), rel); n != NoNode {
+			return z.node(n)
+		}
+		return nil
+	})
+}
+
+// denialBy is denialOf with a function that returns the node of a name, nil where there is none.
+func (z *Zone) denialBy(find func(rel []byte) []byte) (Denial, hashParams) {
+	b := z.node(z.apex)
+	a := apexDenial{signed: nodeSigned(b), nsec: hasSet(b, dns.TypeNSEC), params: func(func([]byte) bool) {}}
+	if s, ok := nodeType(b, dns.TypeNSEC3PARAM); ok {
+		a.params = s.each
+	}
+	a.hashed = func(p hashParams) bool {
+		h := p.hash(nil, z.origin.wire)
+		owner := find(h[:])
+		return owner != nil && p.ofNode(owner)
+	}
+	return a.choose()
+}
+
+// decidesDenial says whether a change may be one of how the zone proves denial.
+func (z *Zone) decidesDenial(c Change) bool {
+	return c.Type == dns.TypeNSEC3 || c.Name == z.origin && (c.Type == dns.TypeNSEC || c.Type == dns.TypeNSEC3PARAM || c.Type == dns.TypeRRSIG)
 }
 
 // Below returns the name of a node less that of the apex: wire form, lower case, without a root label; empty at the apex.
@@ -91,8 +132,7 @@ func (z *Zone) later(a, b Node) Node {
 func (z *Zone) hasDenial(n Node) bool {
 	b := z.node(n)
 	if z.denial == NSEC3 {
-		s, ok := nodeType(b, dns.TypeNSEC3)
-		return ok && len(nodeName(b)) == hashLabel32+1 && b[nodeHead] == hashLabel32 && z.hashParams().of(s.rdata(0))
+		return isHashLabel(nodeName(b)) && z.hashParams().ofNode(b)
 	}
 	_, ok := nodeType(b, dns.TypeNSEC)
 	return ok

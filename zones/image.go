@@ -36,7 +36,7 @@ const (
 // imageLayout is the version of everything that an image holds: the head, the nodes (node.go, referral.go, signature.go),
 // the chain of names that denies (chain.go), the index, how names are hashed. It rises with any change there, which TestImageLayout notices; images of other
 // layouts are refused.
-const imageLayout = 2
+const imageLayout = 3
 
 var (
 	// ErrImage is wrapped by errors about octets that are not, or not any more, an image of a zone.

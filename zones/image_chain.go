@@ -12,7 +12,7 @@ import (
 func (v *verifier) chain() error {
 	at := len(v.nodes)
 	got := v.z.base[at:]
-	denial, params := denialOf(v.z.node(v.z.apex))
+	denial, params := v.z.denialBy(v.find)
 	if denial != v.z.denial {
 		return fmt.Errorf("denial %d instead of %d", v.z.denial, denial)
 	}
@@ -30,6 +30,17 @@ func (v *verifier) chain() error {
 		return fmt.Errorf("the chain is not that of its nodes")
 	}
 	return nil
+}
+
+// find returns the node of a name, by looking at all of them: the index may not have been verified.
+func (v *verifier) find(rel []byte) (found []byte) {
+	_ = v.each(func(_ uint32, b []byte) error { // it returns no error
+		if string(nodeName(b)) == string(rel) {
+			found = b
+		}
+		return nil
+	})
+	return found
 }
 
 // chainOf makes the chain of the nodes.
@@ -65,8 +76,7 @@ func (v *verifier) denies(b []byte, params hashParams) bool {
 		_, ok := nodeType(b, dns.TypeNSEC)
 		return ok && (b[1] == 0 || b[0]&flagCut != 0 && b[1] == depth+1)
 	}
-	s, ok := nodeType(b, dns.TypeNSEC3)
-	return ok && depth == 1 && len(nodeName(b)) == hashLabel32+1 && params.of(s.rdata(0))
+	return isHashLabel(nodeName(b)) && params.ofNode(b)
 }
 
 // hashed verifies that what is prepared of NSEC3 records is what would be found.

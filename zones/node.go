@@ -182,6 +182,16 @@ func (s *set) rdata(i int) []byte {
 	return d
 }
 
+// each passes over the RDATA of the records.
+func (s *set) each(yield func([]byte) bool) {
+	for wire := s.wire(); len(wire) > 0; {
+		var d []byte
+		if d, wire = firstRecord(wire); !yield(d) {
+			return
+		}
+	}
+}
+
 // firstRecord returns the RDATA of the first record in wire, and the records behind it.
 func firstRecord(wire []byte) (rdata, rest []byte) {
 	end := recordHead + int(binary.BigEndian.Uint16(wire[10:]))

@@ -1,0 +1,118 @@
+package zones
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/miekg/dns"
+)
+
+// hashOf is a name within example.com. as NSEC3 owners have it, by another implementation.
+func hashOf(name string, iterations uint16, salt string) string {
+	if salt == "-" {
+		salt = ""
+	}
+	return strings.ToLower(dns.HashName(name, dns.SHA1, iterations, salt))
+}
+
+// fakeSignature is a signature of a type that nobody can verify.
+func fakeSignature(typ string) string {
+	return "RRSIG " + typ + " 13 2 300 20300101000000 20200101000000 1 example.com. AAAA"
+}
+
+// proofOf says what a zone proves denial with, and which records it would use for apex and nx.example.com.
+func proofOf(t *testing.T, z *Zone) string {
+	t.Helper()
+	owner := func(name string) string {
+		var k Key
+		k.Set(MustParseName(name))
+		switch z.Denial() {
+		case NSEC:
+			return z.Name(z.Covering(&k, k.Labels(), false)).Relative(z.Origin())
+		case NSEC3:
+			n, matches := z.Hashed(&k, k.Labels(), false, NoNode)
+			set, _ := z.Set(n, dns.TypeNSEC3)
+			return fmt.Sprintf("%v by %x", matches, set.Wire[recordHead+2:recordHead+5])
+		}
+		return "nothing"
+	}
+	return [...]string{"unsigned", "NSEC", "NSEC3"}[z.Denial()] + ": " + owner("example.com.") + ", " + owner("nx.example.com.")
+}
+
+func TestDenialChosen(t *testing.T) {
+	const (
+		sets = sound + "www A 192.0.2.1\nwww NSEC @ A RRSIG NSEC\n"
+		nsec = "@ NSEC www NS SOA RRSIG NSEC\n"
+	)
+	signed := sets + "@ " + fakeSignature("SOA") + "\n"
+	chain := func(iterations uint16, salt string) string {
+		var b strings.Builder
+		for _, name := range []string{"example.com.", "ns1.example.com.", "www.example.com."} {
+			fmt.Fprintf(&b, "%s NSEC3 1 0 %d %s 2t7b4g4vsa5smi47k61mv5bv1a22bojr A\n", hashOf(name, iterations, salt), iterations, salt)
+		}
+		return b.String()
+	}
+	param := func(iterations uint16, salt string) string {
+		return fmt.Sprintf("@ NSEC3PARAM 1 0 %d %s\n", iterations, salt)
+	}
+	tests := []struct{ name, zone, want string }{
+		{"no signatures", sets + nsec, "unsigned: nothing, nothing"},
+		{"no signatures, NSEC3", sets + param(0, "-") + chain(0, "-"), "unsigned: nothing, nothing"},
+		{"signatures below the apex alone", sets + nsec + "www " + fakeSignature("A"), "unsigned: nothing, nothing"},
+		{"no chain", signed, "unsigned: nothing, nothing"},
+		{"NSEC", signed + nsec + "@ " + fakeSignature("NSEC"), "NSEC: @, @"},
+		{"NSEC whose signature is lost", signed + nsec, "NSEC: @, @"},
+		{"NSEC3", signed + param(0, "-") + chain(0, "-") + "@ " + fakeSignature("NSEC3PARAM"), "NSEC3: true by 000000, false by 000000"},
+		{"NSEC3PARAM without a signature", signed + param(0, "-") + chain(0, "-"), "NSEC3: true by 000000, false by 000000"},
+		{"both", signed + nsec + param(0, "-") + chain(0, "-"), "NSEC3: true by 000000, false by 000000"},
+		{"NSEC, and NSEC3 without parameters yet", signed + nsec + chain(0, "-"), "NSEC: @, @"},
+		{"NSEC, and parameters without a chain", signed + nsec + param(0, "-"), "NSEC: @, @"},
+		{"parameters without a chain", signed + param(0, "-"), "unsigned: nothing, nothing"},
+		{"chain without parameters", signed + chain(0, "-"), "unsigned: nothing, nothing"},
+		{"two parameters, the first without a chain", signed + param(1, "00") + param(0, "-") + chain(0, "-"), "NSEC3: true by 000000, false by 000000"},
+		{"two parameters, the first with another apex", signed + param(1, "00") + param(0, "-") + chain(0, "-") +
+			hashOf("www.example.com.", 1, "00") + " NSEC3 1 0 1 00 2t7b4g4vsa5smi47k61mv5bv1a22bojr A\n", "NSEC3: true by 000000, false by 000000"},
+		{"two chains", signed + param(3, "ab") + param(0, "-") + chain(3, "ab") + chain(0, "-"), "NSEC3: true by 000301, false by 000301"},
+		{"two chains of one salt", signed + param(7, "ab") + param(8, "ab") + chain(7, "ab") + chain(8, "ab"), "NSEC3: true by 000701, false by 000701"},
+		{"the apex's hash by another way", signed + param(0, "-") + hashOf("example.com.", 0, "-") + " NSEC3 1 0 9 - 2t7b4g4vsa5smi47k61mv5bv1a22bojr A\n",
+			"unsigned: nothing, nothing"},
+		{"two records of one hash", signed + param(0, "-") + hashOf("example.com.", 0, "-") + " NSEC3 1 0 9 - 2t7b4g4vsa5smi47k61mv5bv1a22bojr A\n" + chain(0, "-"),
+			"NSEC3: true by 000900, false by 000000"},
+		{"parameters with flags", signed + "@ NSEC3PARAM 1 1 0 -\n" + nsec + chain(0, "-"), "NSEC: @, @"},
+		{"parameters of another algorithm", signed + "@ NSEC3PARAM 2 0 0 -\n" + param(0, "-") + chain(0, "-"), "NSEC3: true by 000000, false by 000000"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			z, _ := checkedZone(t, tt.zone)
+			if got := proofOf(t, z); got != tt.want {
+				t.Errorf("got %s, want %s", got, tt.want)
+			}
+			if err := z.Verify(z.ContentHash()); err != nil {
+				t.Error(err)
+			}
+			// The same by changes: to a zone large enough for an overlay, all at once and one by one.
+			large := numbered(t, 3000)
+			changes := append(Diff(nil, z), gone("example.com.", dns.TypeNSEC), gone("example.com.", dns.TypeNSEC3PARAM))
+			changes = append(changes[len(changes)-2:], changes[:len(changes)-2]...)
+			once, err := large.With(changes)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := proofOf(t, once); got != tt.want {
+				t.Errorf("changed at once: got %s, want %s", got, tt.want)
+			}
+			for i := range changes {
+				if large, err = large.With(changes[i : i+1]); err != nil {
+					t.Fatal(err)
+				}
+				if got, want := large.Denial(), large.Compact().Denial(); got != want {
+					t.Fatalf("after %s %s: got %d, built anew %d", changes[i].Name, TypeString(changes[i].Type), got, want)
+				}
+			}
+			if got := proofOf(t, large); got != tt.want {
+				t.Errorf("changed one by one: got %s, want %s", got, tt.want)
+			}
+		})
+	}
+}
