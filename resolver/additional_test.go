@@ -117,7 +117,7 @@ func TestDataThatIsNotWhatItsTypeDemands(t *testing.T) {
 					for _, via := range []Transport{UDP, TCP} {
 						m := new(dns.Msg)
 						m.SetQuestion(qname, qtype)
-						got, _ := w.Answer(cat, pack(t, m), Source{Via: via}, make([]byte, 65535))
+						got, _ := w.Answer(cat, pack(t, m), &Source{Via: via}, make([]byte, 65535))
 						if end := messageEnd(got); end != len(got) {
 							t.Errorf("%s %q: %d octets of message in %d", dns.TypeToString[typ], data, end, len(got))
 						}

@@ -11,13 +11,13 @@ import (
 // Answer returns the answer to query from the zones of cat, written into out, which has room for
 // 65535 octets on TCP, MaxUDPSize on UDP; nil where nothing may be answered: to responses and to what is shorter than a header.
 // A nil cat is one that is not there yet: SERVFAIL.
-// It keeps neither query nor cat. It never allocates and never waits.
-func (w *Worker) Answer(cat *zones.Catalog, query []byte, from Source, out []byte) ([]byte, Outcome) {
+// It keeps neither query nor cat nor from. It never allocates and never waits.
+func (w *Worker) Answer(cat *zones.Catalog, query []byte, from *Source, out []byte) ([]byte, Outcome) {
 	w.parsed = w.own
 	if !w.parse(query) {
 		return nil, Outcome{}
 	}
-	return w.answer(cat, query, &from, out)
+	return w.answer(cat, query, from, out)
 }
 
 // answer is Answer for a query that was parsed.
@@ -35,7 +35,7 @@ func (w *Worker) answer(cat *zones.Catalog, query []byte, from *Source, out []by
 			at.found = at.zone.Find(&w.key)
 			if answer := w.short(&at, query, out); answer != nil {
 				w.current, w.qname = nil, nil
-				return answer, Outcome{Zone: at.zone, Node: at.found.Node, Kind: KindAnswer, flags: w.flags}
+				return answer, Outcome{Zone: at.zone, Node: at.found.Node, manner: manner{KindAnswer, w.flags}}
 			}
 		}
 	}
@@ -71,10 +71,7 @@ func (w *Worker) answer(cat *zones.Catalog, query []byte, from *Source, out []by
 
 // meet notes whose query it is.
 func (w *Worker) meet(query []byte, from *Source) {
-	w.via, w.flags = from.Via, 0
-	if from.Via == TCP {
-		w.flags = flagTCP
-	}
+	w.via, w.flags = from.Via, flags(from.Via)
 	if w.req.cookie != 0 {
 		w.answerCookie(query, from)
 	}
@@ -83,7 +80,7 @@ func (w *Worker) meet(query []byte, from *Source) {
 // outcome says what became of the query.
 func (w *Worker) outcome(rare bool) Outcome {
 	r := &w.res
-	o := Outcome{Zone: r.zone, Node: r.node, Rcode: r.Rcode, Kind: r.kind, flags: w.flags}
+	o := Outcome{Zone: r.zone, Node: r.node, Rcode: r.Rcode, manner: manner{r.kind, w.flags}}
 	if w.enc.truncated {
 		o.flags |= flagTruncated
 	}

@@ -45,9 +45,10 @@ func BenchmarkAnswerSigned(b *testing.B) {
 			}
 			w := NewWorker(Policy{})
 			out := make([]byte, 1232)
+			from := sourceOf(UDP)
 			b.ReportAllocs()
 			for i := 0; b.Loop(); i++ {
-				if _, o := w.Answer(c.cat, queries[i%len(queries)], Source{Via: UDP}, out); o.Rcode != c.rcode || o.Truncated() {
+				if _, o := w.Answer(c.cat, queries[i%len(queries)], from, out); o.Rcode != c.rcode || o.Truncated() {
 					b.Fatalf("%v", o)
 				}
 			}

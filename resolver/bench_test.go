@@ -63,9 +63,10 @@ func benchmark(b *testing.B, format string, names, rcode int) {
 	}
 	w := NewWorker(Policy{})
 	out := make([]byte, 1232)
+	from := sourceOf(UDP)
 	b.ReportAllocs()
 	for i := 0; b.Loop(); i++ {
-		if _, o := w.Answer(cat, queries[i%len(queries)], Source{Via: UDP}, out); o.Rcode != rcode {
+		if _, o := w.Answer(cat, queries[i%len(queries)], from, out); o.Rcode != rcode {
 			b.Fatalf("%v", o)
 		}
 	}
@@ -84,6 +85,7 @@ func BenchmarkAnswerSmall(b *testing.B) {
 	cat := packetCatalog(b)
 	w := NewWorker(Policy{Cookies: NewCookies(time.Now, NewCookieSecret())})
 	out := make([]byte, 1232)
+	from := sourceOf(UDP)
 	for _, c := range []struct{ name, question string }{
 		{"hit", "host.example. A"}, {"edns", "host.example. A +dnssec"}, {"nxdomain", "missing.example. A"}, {"referral", "www.sub.example. A"},
 		{"wildcard", "x.w.example. A"}, {"cname", "www.example. A"}, {"dname", "x.d.example. A"}, {"refused", "www.elsewhere. A"},
@@ -93,17 +95,17 @@ func BenchmarkAnswerSmall(b *testing.B) {
 			query := pack(b, parseQuery(b, c.question).msg)
 			b.ReportAllocs()
 			for b.Loop() {
-				w.Answer(cat, query, sourceOf(UDP), out)
+				w.Answer(cat, query, from, out)
 			}
 		})
 	}
 	// A client that has its cookie, as those that come often do.
 	b.Run("cookie/known", func(b *testing.B) {
-		answer, _ := w.Answer(cat, pack(b, parseQuery(b, "host.example. A +cookie").msg), sourceOf(UDP), out)
+		answer, _ := w.Answer(cat, pack(b, parseQuery(b, "host.example. A +cookie").msg), from, out)
 		query := pack(b, parseQuery(b, "host.example. A +cookie="+hex.EncodeToString(answer[len(answer)-cookieLen:])).msg)
 		b.ReportAllocs()
 		for b.Loop() {
-			if _, o := w.Answer(cat, query, sourceOf(UDP), out); !o.Proven() {
+			if _, o := w.Answer(cat, query, from, out); !o.Proven() {
 				b.Fatalf("%+v", o)
 			}
 		}

@@ -69,7 +69,7 @@ func TestCookieVectors(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := NewWorker(Policy{Cookies: cookiesAt(t, c.at, c.secrets...)})
-			got, o := askCookie(t, w, "ns.example. A +cookie="+c.sent, Source{Addr: netip.MustParseAddr(c.addr)})
+			got, o := askCookie(t, w, "ns.example. A +cookie="+c.sent, &Source{Addr: netip.MustParseAddr(c.addr)})
 			if c.want != "" && got != c.want {
 				t.Errorf("got %s, want %s", got, c.want)
 			}
@@ -81,7 +81,7 @@ func TestCookieVectors(t *testing.T) {
 }
 
 // askCookie returns the cookie in the answer, "" for none.
-func askCookie(tb testing.TB, w *Worker, question string, from Source) (string, Outcome) {
+func askCookie(tb testing.TB, w *Worker, question string, from *Source) (string, Outcome) {
 	tb.Helper()
 	answer, o := w.Answer(headerCatalog(tb), pack(tb, parseQuery(tb, question).msg), from, make([]byte, maxMessage))
 	m := new(dns.Msg)
@@ -280,7 +280,7 @@ func TestWhoMayGetBadCookie(t *testing.T) {
 		}
 	}
 	// Without an address nothing is known of it.
-	if got, o := askCookie(t, w, "ns.example. A +cookie="+vectorCookie, Source{}); got != "" || o.Cookie() || o.Proven() {
+	if got, o := askCookie(t, w, "ns.example. A +cookie="+vectorCookie, &Source{}); got != "" || o.Cookie() || o.Proven() {
 		t.Errorf("no address: %s, %+v", got, o)
 	}
 }
@@ -393,7 +393,7 @@ func FuzzCookie(f *testing.F) {
 		if len(cookie) == 0 {
 			q.msg.IsEdns0().Option[0] = &dns.EDNS0_LOCAL{Code: optionCookie}
 		}
-		answer, o := w.Answer(cat, pack(t, q.msg), Source{Addr: addr}, make([]byte, 1232))
+		answer, o := w.Answer(cat, pack(t, q.msg), &Source{Addr: addr}, make([]byte, 1232))
 		m := new(dns.Msg)
 		if err := m.Unpack(answer); err != nil {
 			t.Fatal(err)

@@ -161,7 +161,7 @@ var clientAddr = netip.MustParseAddr("198.51.100.100")
 
 const clientCookie = "2464c4abcf10c957"
 
-func sourceOf(via Transport) Source { return Source{Via: via, Addr: clientAddr} }
+func sourceOf(via Transport) *Source { return &Source{Via: via, Addr: clientAddr} }
 
 // send has the answer to wire checked by what must hold for any answer, and unpacked; nil for none.
 func send(tb testing.TB, w *Worker, cat *zones.Catalog, wire []byte, via Transport) *dns.Msg {

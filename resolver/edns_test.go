@@ -102,8 +102,8 @@ func TestUDPSize(t *testing.T) {
 			wire := pack(t, q.msg)
 			m := send(t, w, cat, wire, UDP)
 			whole := send(t, w, cat, wire, TCP)
-			got, _ := w.Answer(cat, wire, Source{Via: UDP}, make([]byte, 65535))
-			full, _ := w.Answer(cat, wire, Source{Via: TCP}, make([]byte, 65535))
+			got, _ := w.Answer(cat, wire, &Source{Via: UDP}, make([]byte, 65535))
+			full, _ := w.Answer(cat, wire, &Source{Via: TCP}, make([]byte, 65535))
 			size := len(full)
 			largest = max(largest, len(got))
 			if fits := size <= c.want; fits == m.Truncated || fits && len(m.Answer) != len(whole.Answer) || !fits && len(m.Answer) != 0 {
@@ -178,7 +178,7 @@ func TestTSIGWithoutKeys(t *testing.T) {
 	if got := send(t, w, cat, pack(t, m), UDP); got.Rcode != dns.RcodeFormatError {
 		t.Errorf("TSIG before another record: %s", dns.RcodeToString[got.Rcode])
 	}
-	if _, o := w.Answer(cat, pack(t, m), Source{Via: UDP}, make([]byte, 1232)); o.Rare() {
+	if _, o := w.Answer(cat, pack(t, m), &Source{Via: UDP}, make([]byte, 1232)); o.Rare() {
 		t.Error("TSIG before another record: handed on")
 	}
 }

@@ -201,8 +201,8 @@ func TestWorkerIsReused(t *testing.T) {
 			dig(t, old, cat, a)
 			q := parseQuery(t, b)
 			wire := pack(t, q.msg)
-			got, _ := old.Answer(cat, wire, Source{Via: q.via}, make([]byte, 65535))
-			want, _ := NewWorker(old.policy).Answer(cat, wire, Source{Via: q.via}, make([]byte, 65535))
+			got, _ := old.Answer(cat, wire, &Source{Via: q.via}, make([]byte, 65535))
+			want, _ := NewWorker(old.policy).Answer(cat, wire, &Source{Via: q.via}, make([]byte, 65535))
 			if !bytes.Equal(got, want) {
 				t.Errorf("%s after %s: got %x, want %x", b, a, got, want)
 			}

@@ -32,7 +32,7 @@ func BenchmarkLimit(b *testing.B) {
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			r := newRater(b, c.limit)
-			_, o := r.w.Answer(r.cat, pack(b, parseQuery(b, "host.example. A").msg), Source{}, make([]byte, 1232))
+			_, o := r.w.Answer(r.cat, pack(b, parseQuery(b, "host.example. A").msg), &Source{}, make([]byte, 1232))
 			clients := make([]address, c.clients)
 			for i := range clients {
 				clients[i] = mapped(127<<24 | uint32(i)<<8 | 1)
@@ -51,7 +51,7 @@ func BenchmarkLimitShared(b *testing.B) {
 	for _, clients := range []int{1, 1 << 16} {
 		b.Run(fmt.Sprint(clients), func(b *testing.B) {
 			first := newRater(b, benchLimit())
-			_, o := first.w.Answer(first.cat, pack(b, parseQuery(b, "host.example. A").msg), Source{}, make([]byte, 1232))
+			_, o := first.w.Answer(first.cat, pack(b, parseQuery(b, "host.example. A").msg), &Source{}, make([]byte, 1232))
 			b.RunParallel(func(pb *testing.PB) {
 				w := newRateWorker(first.r.limiter)
 				w.begin()
@@ -93,7 +93,7 @@ func BenchmarkLimited(b *testing.B) {
 					r.r.begin()
 				}
 				query := queries[i%len(queries)]
-				answer, o := r.w.Answer(cat, query, Source{}, out)
+				answer, o := r.w.Answer(cat, query, &Source{}, out)
 				if r.r.limits != nil {
 					r.r.limit(r.w, clients[i%len(clients)], query, answer, o)
 				}

@@ -44,7 +44,7 @@ func (r *rater) at(ms int) { r.r.now = int64(ms) * int64(time.Millisecond) }
 // ask has client ask a question, and returns what becomes of the answer.
 func (r *rater) ask(client, question string) ruling {
 	r.t.Helper()
-	_, o := r.w.Answer(r.cat, pack(r.t, parseQuery(r.t, question).msg), Source{}, make([]byte, 1232))
+	_, o := r.w.Answer(r.cat, pack(r.t, parseQuery(r.t, question).msg), &Source{}, make([]byte, 1232))
 	return r.r.rule(addressOf(netip.MustParseAddr(client)), &o)
 }
 
@@ -95,7 +95,7 @@ func TestRateIsKept(t *testing.T) {
 		limit := testRates()
 		limit.Responses = 1 + rnd.IntN(1000)
 		r := newRater(t, limit)
-		_, o := r.w.Answer(r.cat, pack(t, parseQuery(t, "host.example. A").msg), Source{}, make([]byte, 1232))
+		_, o := r.w.Answer(r.cat, pack(t, parseQuery(t, "host.example. A").msg), &Source{}, make([]byte, 1232))
 		client := addressOf(netip.MustParseAddr("192.0.2.1"))
 		// Credits as BIND counts them, in units of 1/rate of a nanosecond each.
 		rate, second := int64(limit.Responses), int64(time.Second)
@@ -247,7 +247,7 @@ func TestRateRuling(t *testing.T) {
 			r := newRater(t, limit)
 			r.r.draws = 42
 			r.sent("192.0.2.1", "host.example. A", limit.Responses)
-			_, o := r.w.Answer(r.cat, pack(t, parseQuery(t, "host.example. A").msg), Source{}, make([]byte, 1232))
+			_, o := r.w.Answer(r.cat, pack(t, parseQuery(t, "host.example. A").msg), &Source{}, make([]byte, 1232))
 			if c.cookie {
 				o.flags |= flagCookie
 			}
@@ -280,7 +280,7 @@ func TestLimitedAnswer(t *testing.T) {
 			r.w = NewWorker(Policy{Identity: Identity{NSID: strings.Repeat("x", maxNSID)}})
 			query := pack(t, parseQuery(t, c.q).msg)
 			for range limit.Responses + 1 {
-				answer, o := r.w.Answer(r.cat, query, Source{}, make([]byte, 1232))
+				answer, o := r.w.Answer(r.cat, query, &Source{}, make([]byte, 1232))
 				whole := len(answer)
 				answer, o, how := r.r.limit(r.w, addressOf(netip.MustParseAddr("192.0.2.1")), query, answer, o)
 				if how == ruleSend {
@@ -419,7 +419,7 @@ func TestRateUnderRandomSources(t *testing.T) {
 	limit := testRates()
 	limit.Responses = 200
 	r := newRater(t, limit)
-	_, o := r.w.Answer(r.cat, pack(t, parseQuery(t, "host.example. A").msg), Source{}, make([]byte, 1232))
+	_, o := r.w.Answer(r.cat, pack(t, parseQuery(t, "host.example. A").msg), &Source{}, make([]byte, 1232))
 	rnd := rand.New(rand.NewPCG(1, 1))
 	victim := addressOf(netip.MustParseAddr("192.0.2.1"))
 	honest := make([]address, 100)
@@ -467,7 +467,7 @@ func TestRateConcurrently(t *testing.T) {
 	limit := testRates()
 	limit.Responses = 1000
 	first := newRater(t, limit)
-	_, o := first.w.Answer(first.cat, pack(t, parseQuery(t, "host.example. A").msg), Source{}, make([]byte, 1232))
+	_, o := first.w.Answer(first.cat, pack(t, parseQuery(t, "host.example. A").msg), &Source{}, make([]byte, 1232))
 	var whole atomic.Int64
 	var wg sync.WaitGroup
 	for i := range workers {

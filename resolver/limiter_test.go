@@ -154,7 +154,7 @@ func TestLimitingDoesNotAllocate(t *testing.T) {
 			client := addressOf(netip.MustParseAddr("2001:db8::1"))
 			if n := testing.AllocsPerRun(100, func() {
 				r.r.begin()
-				answer, o := r.w.Answer(r.cat, query, Source{}, out)
+				answer, o := r.w.Answer(r.cat, query, &Source{}, out)
 				r.r.limit(r.w, client, query, answer, o)
 			}); n != 0 {
 				t.Errorf("slip %d, %s: %v allocations", slip, q, n)

@@ -53,7 +53,7 @@ func TestOutcome(t *testing.T) {
 	} {
 		q := parseQuery(t, c.q)
 		wire := pack(t, q.msg)
-		if got, o := w.Answer(cat, wire, Source{Via: q.via}, make([]byte, maxMessage)); renderOutcome(o) != c.want {
+		if got, o := w.Answer(cat, wire, &Source{Via: q.via}, make([]byte, maxMessage)); renderOutcome(o) != c.want {
 			t.Errorf("%s: got %s, want %s of\n%x", c.q, renderOutcome(o), c.want, got)
 		} else if o.Proven() != (q.via == TCP) || o.Cookie() {
 			t.Errorf("%s: outcome %+v", c.q, o)
@@ -64,7 +64,7 @@ func TestOutcome(t *testing.T) {
 	}
 	// What has no SOA cannot deny.
 	broken := parseCatalog(t, "example.", "@ NS ns\n")
-	if _, o := w.Answer(broken, pack(t, parseQuery(t, "x.example. A").msg), Source{}, make([]byte, 512)); renderOutcome(o) != "error zone=example." {
+	if _, o := w.Answer(broken, pack(t, parseQuery(t, "x.example. A").msg), &Source{}, make([]byte, 512)); renderOutcome(o) != "error zone=example." {
 		t.Errorf("got %s", renderOutcome(o))
 	}
 }
@@ -85,7 +85,7 @@ func TestInstead(t *testing.T) {
 			query := pack(t, parseQuery(t, c.q).msg)
 			buf := make([]byte, 1232)
 			check := func(what, want string, instead func(query, answer []byte, o Outcome) ([]byte, Outcome)) {
-				answer, o := w.Answer(cat, query, Source{}, buf)
+				answer, o := w.Answer(cat, query, &Source{}, buf)
 				kind := o.Kind
 				answer, o = instead(query, answer, o)
 				if problem := unsound(w, query, answer, UDP); problem != "" {

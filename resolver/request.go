@@ -25,20 +25,21 @@ const (
 
 // request is what a message says, as far as answering needs it.
 type request struct {
+	// 64 octets, which are cleared for every query; more of them cost noticeably more.
 	opcode    int
-	question  bool // there is one, and it is sound; a sound query without one asks for a cookie
-	end       int  // where the question ends; headerLen without one
+	end       int // where the question ends; headerLen without one
+	size      int // the client's UDP payload size, 512 at least
+	tsig      int // where the TSIG record starts, 0 without one
 	qtype     uint16
 	qclass    uint16
+	cookie    uint16 // where the content of the first COOKIE option starts, 0 without one, and its length
+	cookieLen uint16
+	version   uint8
 	edns      bool
 	do        bool
 	nsid      bool // the client asks for our identity
 	keepalive bool // the client asks how long a connection may idle
-	version   uint8
-	size      int // the client's UDP payload size, 512 at least
-	cookie    int // where the content of the first COOKIE option starts, 0 without one, and its length
-	cookieLen int
-	tsig      int  // where the TSIG record starts, 0 without one
+	question  bool // there is one, and it is sound; a sound query without one asks for a cookie
 	plain     bool // a question that Worker.short may answer; nothing is said of what was found wrong behind it
 }
 
@@ -46,7 +47,8 @@ type request struct {
 // what RFC 1035 and RFC 6891 demand; what was read until then stands in q, so that the error can be sent
 // in the form that the client understands.
 func (q *request) parse(msg []byte, key *zones.Key) (rcode int) {
-	*q = request{opcode: int(msg[2]>>3) & 15, end: headerLen, size: minPayload}
+	*q = request{}
+	q.opcode, q.end, q.size = int(msg[2]>>3)&15, headerLen, minPayload
 	qd := binary.BigEndian.Uint16(msg[4:])
 	an := int(binary.BigEndian.Uint16(msg[6:]))
 	ns := int(binary.BigEndian.Uint16(msg[8:]))
@@ -116,7 +118,7 @@ func (q *request) rest(msg []byte, off, records int) bool {
 			int(binary.BigEndian.Uint16(msg[off+head-2:])) != n-head {
 			return false
 		}
-		q.cookie, q.cookieLen = off+head, n-head
+		q.cookie, q.cookieLen = uint16(off+head), uint16(n-head)
 	}
 	q.edns, q.do = true, opt[7]&0x80 != 0
 	q.size = max(minPayload, int(binary.BigEndian.Uint16(opt[3:])))
@@ -191,7 +193,7 @@ func (q *request) opt(msg []byte, off int) (ok bool) {
 		switch binary.BigEndian.Uint16(o) {
 		case optionCookie:
 			if q.cookie == 0 && q.version == 0 {
-				q.cookie, q.cookieLen = len(msg)-len(o)+4, n-4
+				q.cookie, q.cookieLen = uint16(len(msg)-len(o)+4), uint16(n-4)
 			}
 		case optionNSID:
 			q.nsid = true

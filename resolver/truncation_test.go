@@ -103,7 +103,7 @@ func TestExactFit(t *testing.T) {
 	cat := parseCatalog(t, "example.", zone.String())
 	w := NewWorker(Policy{MaxUDPSize: 4096})
 	for _, question := range []string{"big.example. MX", "srv.example. SRV", "opaque.example. TXT"} {
-		whole, _ := w.Answer(cat, pack(t, parseQuery(t, question+" +edns").msg), Source{Via: TCP}, make([]byte, 65535))
+		whole, _ := w.Answer(cat, pack(t, parseQuery(t, question+" +edns").msg), &Source{Via: TCP}, make([]byte, 65535))
 		for size := len(whole) - 3; size <= len(whole)+3; size++ {
 			m := send(t, w, cat, pack(t, parseQuery(t, fmt.Sprintf("%s +bufsize=%d", question, size)).msg), UDP)
 			if fits := size >= len(whole); fits == m.Truncated || fits != (len(m.Answer) == 10) {
@@ -173,7 +173,7 @@ func TestSignedExactFit(t *testing.T) {
 	cat := zones.NewCatalog(parseSigned(t, "example.", rfc5155Zone))
 	w := NewWorker(Policy{MaxUDPSize: 4096})
 	for _, question := range []string{"a.c.x.w.example. A +dnssec", "ns1.example. MX +dnssec", "mc.c.example. MX +dnssec", "a.z.w.example. AAAA +dnssec", "a.z.w.example. MX +dnssec"} {
-		whole, _ := w.Answer(cat, pack(t, parseQuery(t, question).msg), Source{Via: TCP}, make([]byte, 65535))
+		whole, _ := w.Answer(cat, pack(t, parseQuery(t, question).msg), &Source{Via: TCP}, make([]byte, 65535))
 		for size := max(512, len(whole)-40); size <= len(whole)+3; size++ {
 			m := send(t, w, cat, pack(t, parseQuery(t, fmt.Sprintf("%s +bufsize=%d", question, size)).msg), UDP)
 			if fits := size >= len(whole); fits == m.Truncated {
