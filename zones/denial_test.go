@@ -116,3 +116,55 @@ func TestDenialChosen(t *testing.T) {
 		})
 	}
 }
+
+func TestOnlyHash(t *testing.T) {
+	hash := hashOf("example.com.", 0, "-")
+	nsec3 := hash + " NSEC3 1 0 0 - 2t7b4g4vsa5smi47k61mv5bv1a22bojr A\n"
+	zone := sound + "@ " + fakeSignature("SOA") + "\n@ NSEC3PARAM 1 0 0 -\n" + nsec3
+	tests := []struct {
+		name, zone string
+		want       bool
+	}{
+		{"a hash", "", true},
+		{"with its signature", hash + " " + fakeSignature("NSEC3"), true},
+		{"with a signature of what went", hash + " " + fakeSignature("A"), true},
+		{"with an address", hash + " A 192.0.2.1", false},
+		{"with a name below", "a." + hash + " A 192.0.2.1", false},
+		{"with a name far below", "a.b." + hash + " A 192.0.2.1", false},
+		{"with the name before it", "a.0" + hash[1:] + " A 192.0.2.1", true},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			z, _ := checkedZone(t, zone+tt.zone)
+			only := func(z *Zone) bool {
+				n := z.lookupName(MustParseName(hash + ".example.com."))
+				if n == NoNode {
+					t.Fatal("the name is not there")
+				}
+				return z.OnlyHash(n)
+			}
+			if got := only(z); got != tt.want {
+				t.Errorf("got %v, want %v", got, tt.want)
+			}
+			overlaid, err := numbered(t, 3000).With(Diff(nil, z))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := only(overlaid); got != tt.want {
+				t.Errorf("overlaid: got %v, want %v", got, tt.want)
+			}
+			// What is in the base goes in an overlay, and comes again.
+			base := overlaid.Compact()
+			bare, err := base.With([]Change{gone("a."+hash+".example.com.", dns.TypeA), gone("a.b."+hash+".example.com.", dns.TypeA), gone(hash+".example.com.", dns.TypeA)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !only(bare) {
+				t.Error("with everything taken away: got false")
+			}
+			if z, err := bare.With([]Change{change(t, "x."+hash+".example.com. 300 IN A 192.0.2.1")}); err != nil || only(z) {
+				t.Errorf("with a new name below: got true, %v", err)
+			}
+		})
+	}
+}

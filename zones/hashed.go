@@ -45,24 +45,26 @@ func (p hashParams) of(nsec3 []byte) bool {
 		int(nsec3[4]) == len(p.salt) && string(nsec3[5:5+len(p.salt)]) == string(p.salt)
 }
 
+// ofNode says whether a node has an NSEC3 record whose hashes are made so.
+func (p hashParams) ofNode(b []byte) bool {
+	s, ok := nodeType(b, dns.TypeNSEC3)
+	if ok {
+		for d := range s.each {
+			if p.of(d) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// isHashLabel says whether a name below the apex may be a hash.
+func isHashLabel(rel []byte) bool { return len(rel) == hashLabel32+1 && rel[0] == hashLabel32 }
+
 // hashParams returns how the zone hashes names; its Denial must be NSEC3.
 func (z *Zone) hashParams() hashParams {
 	b := z.base[int(z.end)<<2:]
 	return hashParams{binary.LittleEndian.Uint16(b[8:]), b[chainHead : chainHead+int(binary.LittleEndian.Uint16(b[10:]))]}
-}
-
-// hashParams returns how the zone that is being built hashes names; false where it has no NSEC3PARAM that can be used.
-func (b *Builder) hashParams() (p hashParams, ok bool) {
-	s := b.setOf(b.names.at(0), dns.TypeNSEC3PARAM)
-	if s == nil {
-		return p, false
-	}
-	for i, at := uint16(0), s.first; i < s.count && !ok; i++ {
-		r := b.record(at)
-		p, ok = parseParams(r[recordLink:])
-		at = binary.LittleEndian.Uint32(r)
-	}
-	return p, ok
 }
 
 // hashedName is a hashed name below the apex.
@@ -194,9 +196,22 @@ func (b *Builder) hashNames(z *Zone, order []uint32) {
 	}
 }
 
-// OnlyHash says whether a node of a zone whose Denial is NSEC3 has nothing but an NSEC3 record: such a name is a hash, and
-// to be answered as if it did not exist (RFC 5155 7.2.8).
+// OnlyHash says whether a node of a zone that proves denial has nothing but NSEC3 records, and no names below: such a name is a hash,
+// and to be answered as if it did not exist (RFC 5155 7.2.8).
 func (z *Zone) OnlyHash(n Node) bool {
 	b := z.node(n)
-	return nodeSets(b) == 1 && binary.LittleEndian.Uint16(b[nodeHeads(b):]) == dns.TypeNSEC3
+	if !isHashLabel(nodeName(b)) {
+		return false
+	}
+	heads, only := nodeHeads(b), false
+	for i := range nodeSets(b) {
+		switch binary.LittleEndian.Uint16(b[heads+i*setHead:]) {
+		case dns.TypeNSEC3:
+			only = true
+		case dns.TypeRRSIG: // of what is not there any more
+		default:
+			return false
+		}
+	}
+	return only && !z.hasBelow(nodeName(b))
 }

@@ -58,3 +58,37 @@ func (z *Zone) seek(rel []byte) uint32 {
 	}
 	return at
 }
+
+// hasBelow says whether a name below rel exists.
+func (z *Zone) hasBelow(rel []byte) bool {
+	at, inBase := search(z.base, int(z.buckets), z.base, hashName(z.hash, rel), rel)
+	if inBase {
+		p := at
+		for {
+			p += uint32(nodeSize(nodeAt(z.base, p)) >> 2)
+			if p == z.end || !below(nodeName(nodeAt(z.base, p)), rel) {
+				break
+			}
+			if z.over == nil || z.current(Node(p)) != NoNode {
+				return true
+			}
+		}
+	} else {
+		at = z.seek(rel)
+	}
+	if z.over == nil {
+		return false
+	}
+	o := z.over
+	for _, en := range o.order[o.slot(at, inBase, rel):] {
+		b := nodeAt(o.arena, en.place())
+		switch {
+		case string(nodeName(b)) == string(rel):
+		case !below(nodeName(b), rel):
+			return false
+		case b[0]&flagGone == 0:
+			return true
+		}
+	}
+	return false
+}

@@ -160,12 +160,13 @@ func (z *Zone) overlaid(changes []Change) (*Zone, error) {
 	if int64(len(next.over.arena)) > maxPlace*4 {
 		return next.rebuild(nil)
 	}
-	if next.apex&inOverlay != 0 {
-		b := next.node(next.apex)
-		if denial, params := denialOf(b); denial != next.denial || denial == NSEC3 && !params.equal(next.hashParams()) {
+	if slices.ContainsFunc(changes, next.decidesDenial) {
+		if denial, params := next.denialOf(); denial != next.denial || denial == NSEC3 && !params.equal(next.hashParams()) {
 			return next.rebuild(nil) // what is prepared for it is in the base
 		}
-		next.neg = negativeSOA(b)
+	}
+	if next.apex&inOverlay != 0 {
+		next.neg = negativeSOA(next.node(next.apex))
 	}
 	return &next, nil
 }
@@ -326,7 +327,7 @@ func (e *edit) add(rel []byte) {
 func (e *edit) empty(n Node, rel []byte) {
 	flags := e.z.node(n)[0]
 	e.sets = e.sets[:0]
-	if len(rel) == 0 || e.hasBelow(rel) {
+	if len(rel) == 0 || e.z.hasBelow(rel) {
 		e.write(rel, flags&flagWild)
 		return
 	}
@@ -394,37 +395,6 @@ func (e *edit) write(rel []byte, flags byte) {
 	if len(rel) == 0 {
 		e.z.apex = n
 	}
-}
-
-// hasBelow says whether a name below rel exists.
-func (e *edit) hasBelow(rel []byte) bool {
-	o := e.z.over
-	at, inBase := search(e.z.base, int(e.z.buckets), e.z.base, hashName(e.z.hash, rel), rel)
-	if inBase {
-		p := at
-		for {
-			p += uint32(nodeSize(nodeAt(e.z.base, p)) >> 2)
-			if p == e.z.end || !below(nodeName(nodeAt(e.z.base, p)), rel) {
-				break
-			}
-			if e.lookup(nodeName(nodeAt(e.z.base, p))) != NoNode {
-				return true
-			}
-		}
-	} else {
-		at = e.z.seek(rel)
-	}
-	for _, en := range o.order[o.slot(at, inBase, rel):] {
-		b := nodeAt(o.arena, en.place())
-		switch {
-		case string(nodeName(b)) == string(rel):
-		case !below(nodeName(b), rel):
-			return false
-		case b[0]&flagGone == 0:
-			return true
-		}
-	}
-	return false
 }
 
 // below says whether name is below rel, both being relative to one origin.
