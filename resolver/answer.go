@@ -323,14 +323,14 @@ func (w *Worker) deny(z *zones.Zone, f *zones.Found, node zones.Node, rcode int)
 	if !ok {
 		// Nothing can be denied in the name of a zone without SOA. Loading refuses them; this is for those who did not ask it.
 		w.res.Rcode, w.res.Authoritative = dns.RcodeServerFailure, false
-		w.deemed(KindError)
+		w.deemed(KindError, zones.NoNode)
 		return
 	}
 	w.res.Rcode = rcode
 	if rcode == dns.RcodeNameError {
-		w.deemed(KindNXDomain)
+		w.deemed(KindNXDomain, zones.NoNode)
 	} else {
-		w.deemed(KindNoData)
+		w.deemed(KindNoData, node)
 	}
 	w.authorityWith(z, zones.NoNode, soa, len(w.current)-len(z.Origin().Wire()))
 	if w.req.do && z.Denial() != zones.Unsigned {
@@ -338,10 +338,10 @@ func (w *Worker) deny(z *zones.Zone, f *zones.Found, node zones.Node, rcode int)
 	}
 }
 
-// deemed says that the question's name has no node to be answered from, if that is the one we are at.
-func (w *Worker) deemed(kind Kind) {
+// deemed says what is denied and of which node, if it is the question's name that we are at.
+func (w *Worker) deemed(kind Kind, node zones.Node) {
 	if w.first {
-		w.res.node, w.res.kind = zones.NoNode, kind
+		w.res.node, w.res.kind = node, kind
 	}
 }
 

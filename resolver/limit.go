@@ -16,7 +16,7 @@ import (
 // An account is a network (/24 of IPv4, /56 of IPv6: an attack on one host is one on its line, and who forges one address forges its
 // neighbours), a kind of answer, and the name that answered: not the one asked for, but the zone and the node that the answer was made
 // from. So all names below one wildcard, one DNAME or one delegation are one account, whatever was put before them; that a name
-// or a type does not exist counts for the zone as a whole, since of such names there is no end; errors count for the network alone, since what we
+// does not exist counts for the zone as a whole, since of such names there is no end; errors count for the network alone, since what we
 // do not serve has no name here. The type does not matter: there are few of them, and who is flooded does not care. A node that has
 // another number after its zone was read anew is a new account.
 //
@@ -45,7 +45,7 @@ import (
 //	on                  by default         once configured         once built with it, by default
 //	identical answers   200/s              none; 5 is its example  200/s
 //	counted by          zone and node      name and type           name; zone for negative ones
-//	NODATA              by zone            by name                 by zone
+//	NODATA              by node            by name                 by zone
 //	NXDOMAIN            by zone            by zone                 by zone
 //	errors              by network         by network              by network and zone
 //	slip                1: all             2                       2

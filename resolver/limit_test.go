@@ -150,8 +150,10 @@ func TestRateAccounts(t *testing.T) {
 			{"192.0.2.1 a.example. A", "192.0.2.1 b.example. MX", "192.0.2.1 x.y.z.example. A"},
 			{"192.0.2.1 a.second. A"},
 		}},
-		{"what has no such type is its zone", [][]string{
-			{"192.0.2.1 host.example. AAAA", "192.0.2.1 host.example. MX", "192.0.2.1 b.c.example. A"},
+		{"what has no such type is its name", [][]string{
+			{"192.0.2.1 host.example. AAAA", "192.0.2.1 host.example. MX"},
+			{"192.0.2.1 b.c.example. A"},
+			{"192.0.2.1 a.w.example. MX", "192.0.2.1 b.w.example. MX"},
 			{"192.0.2.1 host.example. A"},
 		}},
 		{"errors are their network's", [][]string{

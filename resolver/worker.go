@@ -44,7 +44,7 @@ type Policy struct {
 // Outcome says what became of a query.
 type Outcome struct {
 	// Zone is the zone that the question's name was answered from, nil for none, and Node the node there: the name's own, the wildcard
-	// that it was made from, the owner of the DNAME or of the cut above it; NoNode in a negative answer, anything without a zone.
+	// that it was made from, the owner of the DNAME or of the cut above it; NoNode where there is no such name, anything without a zone.
 	// Whoever keeps Zone keeps it alive.
 	Zone  *zones.Zone
 	Node  zones.Node
