@@ -126,9 +126,11 @@ func (p *parser) include(toks []token) {
 
 // mayInclude says why a file must not be included here.
 func (p *parser) mayInclude(child *source) error {
+	chain := child.path
 	for s := p.src; s != nil; s = s.parent {
+		chain = s.path + " -> " + chain
 		if filepath.Clean(s.path) == filepath.Clean(child.path) {
-			return errors.New("the file includes itself")
+			return errors.New("the file includes itself: " + chain)
 		}
 	}
 	switch {

@@ -36,6 +36,11 @@ func (p *parser) generate(toks []token) {
 		p.ttl.last, p.ttl.hasLast = ttl.last, ttl.hasLast
 	}()
 	template := toks[2:]
+	for _, t := range template {
+		if carriesOffset(t.text) {
+			p.warnAt(t, "an offset counts for its own ${ } alone here; BIND adds the offset to each $ behind it in the same word: put the offset last, or give each $ one")
+		}
+	}
 	made := make([]token, 0, len(template))
 	for n := r.start; n <= r.stop; n += r.step {
 		made = made[:0]
@@ -141,6 +146,27 @@ func expand(template []byte, n int64) (text []byte, why string) {
 		}
 	}
 	return text, ""
+}
+
+// carriesOffset says whether BIND makes something else of a template: there, an offset stays for what follows it in the word.
+func carriesOffset(template []byte) bool {
+	carried := false
+	for i := 0; i < len(template); i++ {
+		c, rest := template[i], template[i+1:]
+		switch {
+		case c == '\\' || c == '$' && len(rest) > 0 && rest[0] == '$':
+			i++
+		case c != '$':
+		case carried:
+			return true
+		case len(rest) > 0 && rest[0] == '{':
+			number, _, _ := bytes.Cut(rest[1:], []byte("}"))
+			offset, _, _ := bytes.Cut(number, []byte(","))
+			n, err := strconv.Atoi(string(offset))
+			carried = err == nil && n != 0
+		}
+	}
+	return false
 }
 
 // appendModified appends n as ${modifier} says.

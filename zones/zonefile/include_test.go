@@ -94,9 +94,9 @@ func TestBadInclude(t *testing.T) {
 			"z/example.org.zone:4:10: include z/none: file does not exist\n" +
 				"z/example.org.zone:5:5: bad IPv4 address \"x\" in the A record of x.example.org.: four numbers up to 255 with dots between are needed\n"},
 		{"itself", files{"z/example.org.zone": top + "$INCLUDE ../z/example.org.zone"}, Options{},
-			"z/example.org.zone:4:10: include z/example.org.zone: the file includes itself\n"},
+			"z/example.org.zone:4:10: include z/example.org.zone: the file includes itself: z/example.org.zone -> z/example.org.zone\n"},
 		{"each other", files{"z/example.org.zone": top + "$INCLUDE a", "z/a": "x A 192.0.2.1\n$INCLUDE b", "z/b": "$INCLUDE a"}, Options{},
-			"z/b:1:10: include z/a: the file includes itself\n"},
+			"z/b:1:10: include z/a: the file includes itself: z/a -> z/b -> z/a\n"},
 		{"deep", deep, Options{}, "z/10:2:10: include z/11: files include each other more than 10 deep\n"},
 		{"problems in file order", files{"z/example.org.zone": top + "a A x\n$INCLUDE a\nb A x", "z/a": "c A x\n"}, Options{},
 			`z/example.org.zone:4:5: bad IPv4 address "x" in the A record of a.example.org.: four numbers up to 255 with dots between are needed

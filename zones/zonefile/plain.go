@@ -112,7 +112,7 @@ func (p *parser) plainLine(data []byte, i int) (next int, ok bool) {
 		if !p.ownerToPlain() {
 			return 0, false
 		}
-	} else if i, relLen, ok = r.owner(&fresh, data, i, p.zone.Wire()); !ok || !isBlank(data[i]) {
+	} else if i, relLen, ok = r.owner(&fresh, data, i, p.zone.Wire()); !ok || !isBlank(data[i]) || i-first == 2 && data[first] == 'I' && data[first+1] == 'N' {
 		return 0, false
 	}
 	// TTL, class and type.
@@ -519,8 +519,8 @@ func (r *plainReader) strings(data []byte, i int) (next int, ok bool) {
 				return 0, false
 			}
 		}
-		if end-start > 255 {
-			return 0, false
+		if end-start > 255 || len(r.wire) > 0 && data[start-1] != '"' && bytes.HasPrefix(r.wire[1:], []byte("v=")) {
+			return 0, false // of a second word, behind a text that wants quotes, the parser may warn
 		}
 		r.wire = append(append(r.wire, byte(end-start)), data[start:end]...)
 		if len(r.wire) > maxRdata {

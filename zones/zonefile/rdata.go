@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/miekg/dns"
+
 	"github.com/mangrove-dns/mangrove/zones"
 )
 
@@ -86,7 +88,11 @@ func (p *parser) rdata(h header) ([]byte, *rdataFault) {
 	for _, f := range layout {
 		rest, mayBeEmpty := f.kind.takesRest()
 		if at >= len(h.data) && !mayBeEmpty {
-			return nil, &rdataFault{at: at, text: "ends before its " + f.name}
+			why := "ends before its " + f.name
+			if h.typ == dns.TypeSOA && at > 1 {
+				why += ": one that goes over several lines stands in parentheses"
+			}
+			return nil, &rdataFault{at: at, text: why}
 		}
 		var why string
 		n := 1
@@ -137,9 +143,11 @@ func (p *parser) field(dst []byte, f field, t token) ([]byte, string) {
 		}
 		return dst, string(fault)
 	case fieldIPv4:
-		return appendIPv4(dst, t.text)
+		dst, why := appendIPv4(dst, t.text)
+		return dst, otherFamily(why, t.text, "; this is an IPv6 address, which an AAAA record holds", "")
 	case fieldIPv6:
-		return appendIPv6(dst, t.text)
+		dst, why := appendIPv6(dst, t.text)
+		return dst, otherFamily(why, t.text, "", "; this is an IPv4 address, which an A record holds")
 	case fieldUint8:
 		n, ok := parseUint(t.text, 255)
 		return append(dst, byte(n)), numberFault(ok, "255")
@@ -249,6 +257,21 @@ func appendIPv4(dst, text []byte) ([]byte, string) {
 		return dst[:start], why
 	}
 	return dst, ""
+}
+
+// otherFamily adds to why an address is none what it is.
+func otherFamily(why string, text []byte, six, four string) string {
+	if why == "" {
+		return ""
+	}
+	a, err := netip.ParseAddr(string(text))
+	switch {
+	case err != nil:
+		return why
+	case a.Is4():
+		return why + four
+	}
+	return why + six
 }
 
 func appendIPv6(dst, text []byte) ([]byte, string) {

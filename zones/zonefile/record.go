@@ -3,6 +3,7 @@ package zonefile
 import (
 	"bytes"
 	"encoding/binary"
+	"fmt"
 
 	"github.com/miekg/dns"
 
@@ -68,6 +69,9 @@ func (p *parser) header(toks []token, blank bool) (h header, ok bool) {
 	switch {
 	case !blank:
 		h.owner, _ = p.owner(toks[0], false) // a bad one is no reason not to look at the rest
+		if string(toks[0].text) == "IN" {
+			p.warnAt(toks[0], "%q starts the line, so it is the owner and not the class: write white space before it to continue the record above, or an owner, as @", toks[0].text)
+		}
 		i = 1
 	case p.src.owner.IsZero() && !p.src.ownerBad:
 		p.errorAt(toks[0], "the line starts with white space, so it continues the record before it, but there is none")
@@ -116,9 +120,25 @@ func (p *parser) headerTTL(h *header, t token) bool {
 	}
 	h.ttl, h.hasTTL = parseTTL(t.text)
 	if !h.hasTTL {
-		p.errorAt(t, "bad TTL %q: a number of seconds up to %d is needed, or units as in 1h30m", t.text, maxTTL)
+		p.errorAt(t, "bad TTL %q: a number of seconds up to %d is needed, or units as in 1h30m%s", t.text, maxTTL, p.takenForOwner(h))
 	}
 	return h.hasTTL
+}
+
+// takenForOwner explains what a line means that starts with a type or class in its first column, or with a comment of another language.
+func (p *parser) takenForOwner(h *header) string {
+	if p.src.scan.blank {
+		return ""
+	}
+	if text := h.first.text; text[0] == '#' || bytes.HasPrefix(text, []byte("//")) {
+		return `; a comment starts with ";"`
+	}
+	_, isType := lookupType(h.first.text)
+	_, isClass := lookupClass(h.first.text)
+	if !isType && !isClass {
+		return ""
+	}
+	return fmt.Sprintf("; %q starts the line, so it is the owner: write white space before it to continue the record above, or an owner, as @", h.first.text)
 }
 
 func (p *parser) headerType(h *header, blank bool) bool {
@@ -134,8 +154,10 @@ func (p *parser) headerType(h *header, blank bool) bool {
 		p.errorAt(t, "%s must start in the first column of its line", t.text)
 	case blank && len(h.data) > 0 && startsLikeHeader(h.data[0]):
 		p.errorAt(t, "unknown record type %q: a line that starts with white space continues the record before it, it has no owner of its own", t.text)
+	case len(h.data) > 0 && startsLikeHeader(h.data[0]):
+		p.errorAt(t, "unknown record type %q: TTL and class stand here, of which the class is IN", t.text)
 	default:
-		p.errorAt(t, "unknown record type %q", t.text)
+		p.errorAt(t, "unknown record type %q%s", t.text, p.takenForOwner(h))
 	}
 	return false
 }

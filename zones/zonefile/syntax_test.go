@@ -21,7 +21,7 @@ func TestSyntax(t *testing.T) {
 		{"case", "A a 192.0.2.1\nb in mx 10 C\n", "a.example.org. 300 IN A 192.0.2.1\nb.example.org. 300 IN MX 10 C.example.org.\n"},
 		{"blank owner", "a A 192.0.2.1\n  A 192.0.2.2\n\t60 IN TXT x\n\n ; comment\n\tAAAA ::1\n", "a.example.org. 300 IN A 192.0.2.1\na.example.org. 300 IN A 192.0.2.2\na.example.org. 60 IN TXT \"x\"\na.example.org. 300 IN AAAA ::1\n"},
 		{"blank owner past $ORIGIN", "a A 192.0.2.1\n$ORIGIN b\n TXT x\na A 192.0.2.2\n", "a.example.org. 300 IN A 192.0.2.1\na.example.org. 300 IN TXT \"x\"\na.b.example.org. 300 IN A 192.0.2.2\n"},
-		{"owners that are types", "IN IN A 192.0.2.1\nMX MX 10 MX\n60 60 A 192.0.2.1\nTYPE1 A 192.0.2.1",
+		{"owners that are types", "in IN A 192.0.2.1\nMX MX 10 MX\n60 60 A 192.0.2.1\nTYPE1 A 192.0.2.1",
 			"60.example.org. 60 IN A 192.0.2.1\nin.example.org. 300 IN A 192.0.2.1\nmx.example.org. 300 IN MX 10 MX.example.org.\ntype1.example.org. 300 IN A 192.0.2.1\n"},
 		{"names", "a CNAME @\nb CNAME .\nc CNAME x.\n@ A 192.0.2.1\n$ORIGIN .\nd.example.org CNAME y\n", "example.org. 300 IN A 192.0.2.1\na.example.org. 300 IN CNAME example.org.\nb.example.org. 300 IN CNAME .\nc.example.org. 300 IN CNAME x.\nd.example.org. 300 IN CNAME y.\n"},
 		{"escapes in names", `a\.b A 192.0.2.1` + "\n" + `\065c A 192.0.2.1` + "\n" + `\@ A 192.0.2.1` + "\n" + `\$d A 192.0.2.1` + "\n" + `e\032f CNAME g\;h` + "\n" + `i\(j CNAME \"k`,

@@ -1,6 +1,7 @@
 package zonefile
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 
@@ -100,6 +101,12 @@ func gatewayLen(kind byte, wire []byte) (int, bool) {
 func (p *parser) judge(h header, wire []byte) *rdataFault {
 	last := len(h.data) - 1
 	switch h.typ {
+	case dns.TypeTXT, dns.TypeSPF:
+		p.warnText(h)
+	case dns.TypeCAA:
+		if value := h.data[last]; endsAtSemicolon(value) {
+			p.warnAt(value, "a comment starts behind %s, since this value has no quotes: put quotes around the whole value", shown(value))
+		}
 	case dns.TypeDS, dns.TypeCDS, dns.TypeDLV, dns.TypeTA:
 		if n := digestLen(wire[3]); n != 0 && len(wire)-4 != n {
 			return wrongDigest(last, len(wire)-4, n)
@@ -136,6 +143,33 @@ func (p *parser) judge(h header, wire []byte) *rdataFault {
 		}
 	}
 	return nil
+}
+
+// warnText warns of texts that lack their quotes: words of theirs are strings by themselves, which are joined without the blanks, a semicolon
+// starts a comment, and quotes of another kind are part of the text.
+func (p *parser) warnText(h header) {
+	first, last := h.data[0], h.data[len(h.data)-1]
+	for _, t := range h.data {
+		if !t.quoted && (bytes.HasPrefix(t.text, []byte("“")) || bytes.HasPrefix(t.text, []byte("”")) || bytes.HasPrefix(t.text, []byte("„"))) {
+			p.warnAt(t, `%s starts with a typographic quote, which is part of the text: write " for quotes`, shown(t))
+			return
+		}
+	}
+	if first.quoted || !bytes.HasPrefix(first.text, []byte("v=")) {
+		return
+	}
+	switch {
+	case endsAtSemicolon(last):
+		p.warnAt(last, "a comment starts behind %s, since this text has no quotes: put quotes around the whole text", shown(last))
+	case len(h.data) > 1 && !h.data[1].quoted && !h.data[1].joined:
+		p.warnAt(first, "this text has no quotes, so each word is a string, and readers join them without blanks: put quotes around the whole text")
+	}
+}
+
+// endsAtSemicolon says whether a word has a comment right behind it.
+func endsAtSemicolon(t token) bool {
+	n := len(t.text)
+	return !t.quoted && n < cap(t.text) && t.text[:n+1][n] == ';'
 }
 
 func wrongDigest(at, got, want int) *rdataFault {
