@@ -16,7 +16,8 @@
 //   - The apex SOA and NS, DNSSEC records, and everything that is not ours stay as they are. An RRset is ours when the
 //     zone declares it now, or when we wrote it there, have not deleted it since, and a value of ours is still in it
 //     (MirrorState.Approved). What is not ours is listed in every plan. Data that stood at a declared name and type before us needs leave to go (G5).
-//   - An automatic change never empties an RRset and never creates a name.
+//   - An automatic change never empties an RRset and never creates a name, but where the ALIAS record of a name was pushed (alias.go):
+//     its addresses come as they are known, and a family goes that its target has no more.
 //   - What a provider can't hold, or holds differently, is in the plan: never silently lost, never a reason to hold up the rest.
 //   - A write is made under a generation that is durable before the first call; another controller's write in between makes
 //     ours fail with ErrFenced. Each change carries what was seen before it, and a Driver does nothing where that has changed.
@@ -56,6 +57,12 @@
 // An HTTPS or SVCB record whose hints lose a dead address is another value, and no verdict speaks of it: it is served instead,
 // and so goes and comes as long as the zone says of the record what was approved, but for its TTL and attributes. While an
 // edit of the record itself waits, its hints stay as they are held: none that went comes back, and none goes before the push.
+//
+// # ALIAS
+//
+// What is approved of an ALIAS record is the record. Its addresses, as they change, go to providers as a withdrawal does,
+// without a push and without a guard; those of a record that was edited wait for a push with it. Addresses that are not
+// known yet are left as they are there. Input.Aliases says which records there are; they are never sent themselves.
 //
 // # Guards
 //

@@ -50,7 +50,8 @@ type Desired struct {
 	Served     *zones.Zone
 	Loaded     *zones.Zone // nil: the same as Served
 	Reasons    Reasons
-	Generation uint64 // of our own; an older one never replaces a newer
+	Aliases    map[zones.Name]zones.RRset // the ALIAS records of the zone's file, by owner; see Input
+	Generation uint64                     // of our own; an older one never replaces a newer
 }
 
 // Timeouts bound what the engine waits for.

@@ -22,15 +22,26 @@ func (p *planner) lines(k Key, held, want RRset) []Line {
 		}
 	}
 	attrs := differentAttrs(held, want)
-	if held.TTL == want.TTL && attrs == "" {
-		return out
+	if held.TTL != want.TTL || attrs != "" {
+		for _, v := range w.canon {
+			if h.has(v) {
+				out = append(out, b.altered(held, want, w.index[v], applied, attrs))
+			}
+		}
 	}
-	for _, v := range w.canon {
-		if h.has(v) {
-			out = append(out, b.altered(held, want, w.index[v], applied, attrs))
+	if p.follows(k) {
+		for i := range out {
+			out[i].followed()
 		}
 	}
 	return out
+}
+
+// followed says of a line that seems to be an edit that it follows an ALIAS record, which was not edited.
+func (l *Line) followed() {
+	if l.Why == Edited && l.Op != Alter {
+		l.Why, l.Reason = Aliased, "the target of the ALIAS record has other addresses"
+	}
 }
 
 // loadedValues maps the canonical form of each value of the loaded RRset, as the provider would hold it, to its RDATA
@@ -92,6 +103,8 @@ func (b lineMaker) removed(s RRset, i int, v string) Line {
 	_, inFile := b.loaded[v]
 	why := b.reason(v)
 	switch {
+	case len(b.want.canon) == 0 && b.wrote && b.p.follows(b.key) && !b.approved.has(v) && !b.applied.has(v):
+		l.Why, l.Reason = Drift, "drift: not put there by us"
 	case len(b.want.canon) == 0 && b.wrote: // the whole RRset goes: that is never a verdict's doing
 		l.Why = Edited
 	case len(b.want.canon) == 0:

@@ -57,6 +57,8 @@ type Input struct {
 	Served   *zones.Zone
 	Loaded   *zones.Zone // as the operator wrote it; nil: the same as Served
 	Reasons  Reasons
+	// Aliases are the ALIAS records of the zone's file, by owner. Their addresses are in Served and Loaded, as far as they are known.
+	Aliases  map[zones.Name]zones.RRset
 	Snapshot *Snapshot
 	State    *MirrorState // nil: nothing was ever done there
 	Overlay  Overlay
@@ -117,6 +119,7 @@ const (
 	Restored  Why = "restored"  // a verdict brought it back
 	Drift     Why = "drift"     // someone else changed it at the provider
 	Adopted   Why = "adopted"   // stood at the provider before we ever wrote there
+	Aliased   Why = "alias"     // the target of an ALIAS record has other addresses
 	Serial    Why = "serial"    // the SOA goes along
 )
 

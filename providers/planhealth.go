@@ -15,6 +15,8 @@ func (p *planner) health(k Key) {
 	if why, refused := p.in.Refused[k]; refused {
 		p.lose(k, "refused by the provider: "+why)
 		ours = false
+	} else if p.aliasHealth(k, held, isHeld, ours) {
+		return
 	}
 	if !ours || !isHeld || !p.ours(k) || k.Type == dns.TypeSOA {
 		if isHeld && ours && p.ours(k) {
@@ -31,7 +33,11 @@ func (p *planner) health(k Key) {
 		return
 	}
 	c := Change{Name: k.Name, Type: k.Type, Old: held, New: next, Health: true}
-	p.plan.records[k] = settle{held: p.healthApplied(k, held, next), health: true}
+	st := settle{held: p.healthApplied(k, held, next), health: true}
+	if p.follows(k) {
+		st.approve, st.health = p.approve(k, next), false
+	}
+	p.plan.records[k] = st
 	p.emit(c, p.healthLines(k, held, next))
 	p.tally.count(c, k.Name.Relative(p.in.Zone)+" "+zones.TypeString(k.Type), 0, 0, true, false)
 }
@@ -116,6 +122,10 @@ func (p *planner) deadValues(k Key, held, want, applied, approved values) map[st
 func (p *planner) alive(k Key, held, approved RRset) (RRset, bool) {
 	set, isServed := p.served[k]
 	loaded, isLoaded := p.loaded[k]
+	if isServed && p.follows(k) {
+		want, _, err := p.proj.held(set, held.Attrs)
+		return want, err == nil
+	}
 	if isServed && isLoaded {
 		now, _, err := p.proj.held(loaded, nil)
 		if err == nil && same(now, approved) {
@@ -190,6 +200,7 @@ func (p *planner) healthLines(k Key, held, next RRset) []Line {
 	lines := p.lines(k, held, next)
 	for i, l := range lines {
 		switch {
+		case l.Why == Aliased:
 		case l.Op == Remove && l.Why != Withdrawn:
 			lines[i].Why, lines[i].Reason = Withdrawn, "withdrawn"
 		case l.Op != Remove && l.Why != Restored:

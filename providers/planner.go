@@ -44,6 +44,7 @@ type planner struct {
 	drop   map[Key]bool         // foreign RRsets that stand in the way of a CNAME, or the reverse
 	owners map[zones.Name][]Key // of held
 	order  []Key                // of served, canonical
+	alias  aliases
 }
 
 func newPlanner(in Input) *planner {
@@ -58,7 +59,7 @@ func newPlanner(in Input) *planner {
 		proj: projection{driver: in.Driver, origin: in.Zone, overlay: in.Overlay, whole: isWhole(in.Driver)},
 		held: make(map[Key]RRset), opaque: make(map[Key]string), lost: make(map[Key]bool),
 		served: make(map[Key]zones.RRset), loaded: make(map[Key]zones.RRset),
-		dead: make(map[string]bool), drop: make(map[Key]bool), owners: make(map[zones.Name][]Key),
+		alias: aliasesOf(in), dead: make(map[string]bool), drop: make(map[Key]bool), owners: make(map[zones.Name][]Key),
 		plan: &Plan{Provider: in.Provider, Zone: in.Zone.String(), Mode: in.Mode, Made: in.Now,
 			Lines: []Line{}, Foreign: []Record{}, Losses: []Loss{}, Notes: []Note{}, records: make(map[Key]settle), adopted: make(map[Key]settle)},
 	}
@@ -94,6 +95,7 @@ func (p *planner) project() {
 	for k, s := range p.proj.rrsets(p.in.Loaded) {
 		p.loaded[k] = s
 	}
+	p.noteAliases()
 	for name := range p.in.Overlay {
 		if !p.in.Served.Exists(name) {
 			p.plan.Notes = append(p.plan.Notes, Note{Name: name.Relative(p.in.Zone), Text: "the overlay is for a name that the zone does not have"})
@@ -124,6 +126,9 @@ func (p *planner) keys() []Key {
 	}
 	for k := range p.state.Approved {
 		add(k)
+	}
+	for owner := range p.alias.sets {
+		add(Key{owner, zones.TypeALIAS})
 	}
 	if len(rest) == 0 {
 		return p.order // as a rule; a large zone is not sorted for nothing
@@ -162,6 +167,10 @@ func (p *planner) ours(k Key) bool {
 
 // full plans one RRset from whatever is held to what is served.
 func (p *planner) full(k Key) {
+	if k.Type == zones.TypeALIAS {
+		p.approveAlias(k)
+		return
+	}
 	held, isHeld := p.held[k]
 	set, isServed := p.served[k]
 	if p.ours(k) {
@@ -180,6 +189,8 @@ func (p *planner) full(k Key) {
 		} else {
 			p.leave(k, held)
 		}
+	case p.unknown(k): // which is noted
+		p.plan.Counts.Same += len(held.Data)
 	case !isHeld: // nothing to do; it stays ours, for what was read may be older than our last write
 	case p.declared(k):
 		p.note(k, "nothing of it is served now; what the provider holds stays")
@@ -288,7 +299,7 @@ func (p *planner) change(k Key, held, want RRset) {
 	c := Change{Name: k.Name, Type: k.Type, Old: held, New: want, Health: true}
 	removed, added := 0, 0
 	for _, l := range lines {
-		health := l.Why == Withdrawn || l.Why == Restored
+		health := l.Why == Withdrawn || l.Why == Restored || l.Why == Aliased
 		c.Health = c.Health && health
 		switch {
 		case l.Op == Remove && !health:
@@ -300,6 +311,9 @@ func (p *planner) change(k Key, held, want RRset) {
 	p.emit(c, lines)
 	if k.Type == dns.TypeSOA {
 		return
+	}
+	if want.IsZero() && c.Health {
+		return // a family that is gone: no edit that a guard counts
 	}
 	label := k.Name.Relative(p.in.Zone) + " " + zones.TypeString(k.Type)
 	p.tally.count(c, label, removed, added, p.state.owns(k), !c.Health)
@@ -450,7 +464,7 @@ func soaSerial(s zones.RRset) uint32 {
 func (p *planner) foreign() {
 	theirs := make(map[Key]bool)
 	for k := range p.held {
-		if ok, _ := mirrored(k, p.in.Zone, p.proj.whole); ok && !p.ours(k) && !p.drop[k] {
+		if ok, _ := mirrored(k, p.in.Zone, p.proj.whole); (ok || k.Type == zones.TypeALIAS) && !p.ours(k) && !p.drop[k] {
 			theirs[k] = true
 		}
 	}

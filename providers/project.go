@@ -43,14 +43,14 @@ func isWhole(d Driver) bool { _, ok := d.(WholeZone); return ok }
 
 // mirrored says whether an RRset of ours goes to providers at all, and if not, whether the plan should say so.
 // The apex SOA and NS are each provider's own. Signatures are each signer's own: a copy of ours would outlive its
-// validity at a provider that we can't reach.
+// validity at a provider that we can't reach. Of ALIAS records the addresses go there (alias.go).
 func mirrored(k Key, origin zones.Name, whole bool) (yes bool, note string) {
 	switch k.Type {
 	case dns.TypeSOA:
 		return whole && k.Name == origin, ""
 	case dns.TypeNS:
 		return whole || k.Name != origin, ""
-	case dns.TypeRRSIG, dns.TypeNSEC, dns.TypeNSEC3, dns.TypeNSEC3PARAM:
+	case dns.TypeRRSIG, dns.TypeNSEC, dns.TypeNSEC3, dns.TypeNSEC3PARAM, zones.TypeALIAS:
 		return false, ""
 	case dns.TypeDNSKEY, dns.TypeCDNSKEY, dns.TypeCDS, dns.TypeZONEMD:
 		if k.Name == origin {

@@ -92,7 +92,7 @@ func (w *worker) status() Status {
 	if p := o.full; p != nil {
 		s.Foreign, s.Counts, s.Hash = p.Counts.Foreign, p.Counts, p.Hash
 		s.Losses, s.Guards = append(s.Losses, p.Losses...), append(s.Guards, p.Guards...)
-		s.Waiting, s.Withdrawn = p.Count(Edited, Adopted, Serial), p.Count(Withdrawn, Restored)
+		s.Waiting, s.Withdrawn = p.Count(Edited, Adopted, Serial), p.Count(Withdrawn, Restored, Aliased)
 		s.DriftCount = p.Count(Drift)
 		for _, l := range p.Lines {
 			if l.Why == Drift && len(s.Drift) < MaxListed {

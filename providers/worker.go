@@ -382,7 +382,7 @@ func (w *worker) input(snap *Snapshot, d *Desired, mode Mode, allow []string) In
 		clear(refused) // that an edit was refused is nothing against taking the dead out
 	}
 	maps.Copy(refused, w.stuck)
-	return Input{Provider: m.Provider, Zone: m.Zone, Driver: m.Driver, Served: d.Served, Loaded: d.Loaded, Reasons: d.Reasons,
+	return Input{Provider: m.Provider, Zone: m.Zone, Driver: m.Driver, Served: d.Served, Loaded: d.Loaded, Reasons: d.Reasons, Aliases: d.Aliases,
 		Snapshot: snap, State: w.session.state, Overlay: m.Overlay, Limits: m.Limits, Allow: allow, Refused: refused,
 		Mode: mode, Now: w.opt.Now()}
 }

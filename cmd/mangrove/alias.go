@@ -236,6 +236,18 @@ func (a *app) aliasesLocked() {
 	a.aliases.Set(a.aliasRecordsLocked())
 }
 
+// aliasSets are records as the providers are told of them, by owner.
+func aliasSets(records []alias.Record) map[zones.Name]zones.RRset {
+	if len(records) == 0 {
+		return nil
+	}
+	out := make(map[zones.Name]zones.RRset, len(records))
+	for _, r := range records {
+		out[r.Owner] = r.RRset()
+	}
+	return out
+}
+
 // aliasLoop publishes new addresses as they are heard, follows what we serve ourselves, and keeps what is known for the next start.
 func (a *app) aliasLoop(ctx context.Context) error {
 	served, cancel := a.live.Subscribe()

@@ -157,6 +157,6 @@ func (a *app) desireOfflineLocked(ctx context.Context, origin zones.Name) error 
 			return err
 		}
 	}
-	a.engine.Update(origin, providers.Desired{Served: served, Loaded: st.src.loaded(), Reasons: planReasons(st.acted())})
+	a.engine.Update(origin, providers.Desired{Served: served, Loaded: st.src.loaded(), Reasons: planReasons(st.acted()), Aliases: aliasSets(st.src.aliasRecords())})
 	return nil
 }

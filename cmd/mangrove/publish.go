@@ -13,6 +13,7 @@ import (
 	"github.com/mangrove-dns/mangrove/healthcheck"
 	"github.com/mangrove-dns/mangrove/providers"
 	"github.com/mangrove-dns/mangrove/zones"
+	"github.com/mangrove-dns/mangrove/zones/alias"
 	"github.com/mangrove-dns/mangrove/zones/live"
 )
 
@@ -40,6 +41,7 @@ type madeOf struct {
 	generation uint64
 	loaded     *zones.Zone
 	decisions  map[rrsetKey]healthcheck.Decision
+	aliases    []alias.Record
 	handed     uint64 // the generation that the providers know it by; 0: they don't have it yet
 }
 
@@ -347,7 +349,7 @@ func (a *app) noteMadeLocked(origin zones.Name) {
 	if n := len(st.made); n > 0 && st.made[n-1].generation == v.Generation {
 		st.made = st.made[:n-1]
 	}
-	st.made = append(st.made, madeOf{generation: v.Generation, loaded: st.src.loaded(), decisions: st.acted()})
+	st.made = append(st.made, madeOf{generation: v.Generation, loaded: st.src.loaded(), decisions: st.acted(), aliases: st.src.aliasRecords()})
 	a.handing[origin] = st
 	select {
 	case a.handNow <- struct{}{}:
@@ -367,7 +369,7 @@ func (a *app) mirrorDurable() {
 		}
 		if m, ok := st.hand(v.Generation); ok {
 			a.engine.Update(origin, providers.Desired{
-				Served: v.Zone, Loaded: m.loaded, Generation: v.Generation, Reasons: planReasons(m.decisions),
+				Served: v.Zone, Loaded: m.loaded, Generation: v.Generation, Reasons: planReasons(m.decisions), Aliases: aliasSets(m.aliases),
 			})
 		}
 		if served, ok := a.live.Version(origin); ok && served.Durable {

@@ -56,7 +56,7 @@ func (d *Driver) read(ctx context.Context, zone zones.Name) (*held, error) {
 // add sorts one RRset into what is served, what is disabled, and what is not an RRset of ours to understand.
 func (h *held) add(name zones.Name, s rrsetJSON) {
 	typ, err := zones.ParseType(s.Type)
-	if err != nil { // ALIAS, LUA
+	if err != nil || typ == zones.TypeALIAS { // LUA; an ALIAS of PowerDNS's own is none of ours
 		for _, r := range s.Records {
 			h.foreign = append(h.foreign, providers.Foreign{Name: name, Text: s.Type + " " + r.Content})
 		}

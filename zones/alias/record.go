@@ -49,13 +49,14 @@ func Changes(records []Record, look func(target zones.Name) Answer) []zones.Chan
 			}
 		}
 		if a.Whole() {
-			out = append(out, zones.Change{Name: r.Owner, Type: zones.TypeALIAS, Old: r.rrset()})
+			out = append(out, zones.Change{Name: r.Owner, Type: zones.TypeALIAS, Old: r.RRset()})
 		}
 	}
 	return out
 }
 
-func (r Record) rrset() zones.RRset {
+// RRset is the record as it was loaded.
+func (r Record) RRset() zones.RRset {
 	return zones.RRset{Name: r.Owner, Type: zones.TypeALIAS, TTL: r.TTL, Data: [][]byte{[]byte(r.Target.Wire())}}
 }
 
