@@ -61,7 +61,7 @@ func TestOPTPackets(t *testing.T) {
 		{"an option that ends early", query + header + "0008 fde9 0005 01020304", "FORMERR\nopt 1232"},
 		{"half an option header", query + header + "0003 fde900", "FORMERR\nopt 1232"},
 		{"options longer than the message", query + header + "0009 fde9 0004 01020304", "FORMERR"},
-		{"version 1 and options that end early", query + "00 0029 0400 00 01 0000 0003 fde900", "FORMERR\nopt 1232"},
+		{"version 1 and options that end early", query + "00 0029 0400 00 01 0000 0003 fde900", "BADVERS\nopt 1232"},
 		{"trailing octet", query + rawOPT + "00", "FORMERR\nopt 1232"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

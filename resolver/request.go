@@ -182,6 +182,9 @@ func (q *request) opt(msg []byte, off int) (ok bool) {
 	q.size = max(minPayload, int(binary.BigEndian.Uint16(rr[2:])))
 	q.version = rr[5]
 	q.do = rr[6]&0x80 != 0
+	if q.version != 0 {
+		return true // how another version's options look nobody knows (RFC 6891 6.1.3)
+	}
 	for o := rr[10:]; len(o) > 0; {
 		if len(o) < 4 {
 			return false
@@ -192,7 +195,7 @@ func (q *request) opt(msg []byte, off int) (ok bool) {
 		}
 		switch binary.BigEndian.Uint16(o) {
 		case optionCookie:
-			if q.cookie == 0 && q.version == 0 {
+			if q.cookie == 0 {
 				q.cookie, q.cookieLen = uint16(len(msg)-len(o)+4), uint16(n-4)
 			}
 		case optionNSID:
