@@ -274,12 +274,13 @@ func TestLimitedAnswer(t *testing.T) {
 		{"missing.example. A +edns", "NOERROR aa tc\nopt 1232"},
 		{"www.sub.example. A +edns", "NOERROR tc\nopt 1232"},
 		{"elsewhere. A +edns", "REFUSED\nopt 1232"},
+		{"version.bind. TXT CH", "NOERROR aa tc"},
 		{"host.example. A +edns=1", "BADVERS\nopt 1232"},
 	} {
 		t.Run(c.q, func(t *testing.T) {
 			limit := testRates()
 			r := newRater(t, limit)
-			r.w = NewWorker(Policy{Identity: Identity{NSID: strings.Repeat("x", maxNSID)}})
+			r.w = NewWorker(Policy{Identity: Identity{Version: "1", NSID: strings.Repeat("x", maxNSID)}})
 			query := pack(t, parseQuery(t, c.q).msg)
 			for range limit.Responses + 1 {
 				answer, o := r.w.Answer(r.cat, query, &Source{}, make([]byte, 1232))
@@ -305,6 +306,48 @@ func TestLimitedAnswer(t *testing.T) {
 			}
 			t.Fatal("nothing is limited")
 		})
+	}
+}
+
+// Who sends a cookie is told to prove its address, and is not limited once it has.
+func TestLimitedAnswerToCookie(t *testing.T) {
+	limit := testRates()
+	r := newRater(t, limit)
+	r.w = NewWorker(Policy{Cookies: testCookies(t), Identity: Identity{NSID: strings.Repeat("x", maxNSID)}})
+	client := netip.MustParseAddr("192.0.2.1")
+	from := &Source{Addr: client}
+	out := make([]byte, 1232)
+	ask := func(question string) (m *dns.Msg, longer int, how ruling) {
+		query := pack(t, parseQuery(t, question).msg)
+		answer, o := r.w.Answer(r.cat, query, from, out)
+		if !o.Proven() {
+			answer, _, how = r.r.limit(r.w, addressOf(client), query, answer, o)
+		}
+		m = new(dns.Msg)
+		if err := m.Unpack(answer); err != nil {
+			t.Fatal(err)
+		}
+		return m, len(answer) - len(query), how
+	}
+	for _, question := range []string{"host.example. A +nsid", "missing.example. A", "elsewhere. A"} {
+		for range 20 {
+			ask(question)
+		}
+		m, longer, how := ask(question + " +cookie=" + clientCookie)
+		if how != ruleBadCookie || m.Rcode != dns.RcodeBadCookie || m.Truncated || len(m.Answer)+len(m.Ns) > 0 || longer > serverCookieLen {
+			t.Fatalf("%s: %v, %d octets longer than the question:\n%v", question, how, longer, m)
+		}
+		fresh := cookieOf(m)
+		if !strings.HasPrefix(fresh, clientCookie) || len(fresh) != 2*cookieLen {
+			t.Fatalf("%s: the cookie is %q", question, fresh)
+		}
+		if m, _, how := ask(question + " +cookie=" + fresh); how != ruleSend || m.Truncated || m.Rcode == dns.RcodeBadCookie {
+			t.Errorf("%s: with the cookie that it was given: %v\n%v", question, how, m)
+		}
+		// One of somebody else proves nothing.
+		if m, _, _ := ask(question + " +cookie=" + fresh[:len(fresh)-2] + "00"); m.Rcode != dns.RcodeBadCookie {
+			t.Errorf("%s: with a cookie that is not ours:\n%v", question, m)
+		}
 	}
 }
 

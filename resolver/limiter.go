@@ -123,8 +123,8 @@ func (w *rateWorker) limit(worker *Worker, client address, query, answer []byte,
 			o.Rcode = dns.RcodeSuccess // some resolvers take it as the last word
 		}
 		answer, o = worker.Truncate(query, answer, o)
-		if o.Kind == KindError {
-			answer[2] &^= 2 // TCP has nothing to add
+		if o.Rcode != dns.RcodeSuccess {
+			answer[2] &^= 2 // an error: TCP has nothing to add
 			o.flags &^= flagTruncated
 		}
 	}
