@@ -46,6 +46,13 @@
 // a goroutine, as all do on other systems (tcpconn.go); both answer with tcpworker.go. The TCP listener of an address
 // is bound first and without SO_REUSEPORT, so that two servers never share a port in silence.
 //
+// # Limits
+//
+// Over UDP the sender of a question may be forged, and the answer is larger. [RateLimit] bounds what a network gets of one name, or of what
+// does not exist, or of errors: what is beyond is sent without content, so that who asks for himself comes again over TCP, or with a
+// cookie. limit.go says what is counted and why, and where BIND and NSD differ; limittable.go is the table that all workers count in
+// without locks; limitreport.go tells the log and [Server.Limited] who is limited. The zero [Options] limit nothing.
+//
 // # Left to others
 //
 // What is rare, and what changes something, goes to [Options.Rare]: UPDATE, NOTIFY, transfers, TSIG. Without it such
