@@ -102,6 +102,9 @@ func parseReply(b []byte) (*messageReply, error) {
 				return nil, fmt.Errorf("a record of section %d can't be read: %v", s+1, err)
 			}
 			off = end
+			if last := r.sections[2]; len(last) > 0 && last[len(last)-1].Header().Rrtype == dns.TypeTSIG {
+				return nil, errors.New("a record behind the TSIG")
+			}
 			if rr.Header().Rrtype != dns.TypeOPT {
 				r.sections[s] = append(r.sections[s], rr)
 				continue
