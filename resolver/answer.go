@@ -172,8 +172,8 @@ func (w *Worker) decide(cat *zones.Catalog, at *place) {
 			}
 			continue
 		}
-		if z.Denial() == zones.NSEC3 && z.OnlyHash(f.Node) {
-			// RFC 5155 7.2.8. The name is one label below the apex.
+		if z.Denial() != zones.Unsigned && z.OnlyHash(f.Node) {
+			// RFC 5155 7.2.8, also of hashes that are left over in a zone with NSEC. The name is one label below the apex.
 			f.Node, f.Labels, f.Exact = z.Apex(), z.Origin().Labels(), false
 		}
 		node := f.Node

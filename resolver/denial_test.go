@@ -172,3 +172,12 @@ func TestEmptyWildcard(t *testing.T) {
 	run(t, zones.NewCatalog(z), Policy{}, cases)
 	t.Run("overlaid", func(t *testing.T) { run(t, zones.NewCatalog(overlaid(t, z)), Policy{}, cases) })
 }
+
+// TestHashLeftOver asks for the owner of an NSEC3 record in a zone whose NSEC3 chain is being removed (RFC 5155 10.5).
+func TestHashLeftOver(t *testing.T) {
+	hash := under(strings.ToLower(referenceHash("example.")), "example.")
+	left := hash + " NSEC3 1 0 1 ab 2t7b4g4vsa5smi47k61mv5bv1a22bojr A\n"
+	const denied = "NXDOMAIN aa\nns example. 60 SOA ns1.example. h.example. 1 2 3 4 60\n"
+	cases := []asked{{hash + " A", denied}, {hash + " NSEC3", denied}, {"x." + hash + " A", denied}}
+	run(t, zones.NewCatalog(buildZone(t, "example.", chains(t, left, zones.NSEC))), Policy{}, cases)
+}
