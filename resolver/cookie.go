@@ -3,6 +3,8 @@ package resolver
 import (
 	"crypto/rand"
 	"encoding/binary"
+	"encoding/hex"
+	"fmt"
 	"sync/atomic"
 	"time"
 
@@ -36,6 +38,19 @@ const (
 // CookieSecret is what server cookies are made with (RFC 9018 5: 128 bits).
 type CookieSecret [16]byte
 
+// ParseCookieSecret reads a secret of 32 hexadecimal digits, the form that BIND, Knot and NSD have it in. What it says of another text
+// does not hold it.
+func ParseCookieSecret(text string) (s CookieSecret, err error) {
+	b, err := hex.DecodeString(text)
+	if err != nil || len(b) != len(s) {
+		return s, fmt.Errorf("not a cookie secret of %d hexadecimal digits", 2*len(s))
+	}
+	return CookieSecret(b), nil
+}
+
+// String shows nothing of the secret.
+func (CookieSecret) String() string { return "(hidden)" }
+
 // NewCookieSecret returns a random secret.
 func NewCookieSecret() CookieSecret {
 	var s CookieSecret
@@ -68,6 +83,9 @@ func (c *Cookies) Set(secrets ...CookieSecret) {
 	}
 	c.keys.Store(&keys)
 }
+
+// SetCookieSecrets changes what Options.CookieSecrets has set, for the next query on. It may be called at any time.
+func (s *Server) SetCookieSecrets(secrets ...CookieSecret) { s.policy.Cookies.Set(secrets...) }
 
 // secrets returns what cookies are made and accepted with, nothing where they are ignored; c may be nil.
 func (c *Cookies) secrets() []cookieKey {

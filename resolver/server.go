@@ -30,6 +30,9 @@ type Options struct {
 	MaxUDPSize int
 	Identity   Identity
 	TCP        TCPOptions
+	// CookieSecrets are what server cookies are made (with the first) and accepted (with all) with (RFC 7873, RFC 9018); without any the
+	// COOKIE option is ignored. SetCookieSecrets changes them.
+	CookieSecrets []CookieSecret
 	// RateLimit is for UDP alone. The zero value limits nothing; SetRateLimit changes it.
 	RateLimit RateLimit
 	// Rare takes what the answering path leaves to others; may be nil.
@@ -100,6 +103,7 @@ func New(o Options) *Server {
 	s.policy = NewWorker(Policy{
 		MaxUDPSize: o.MaxUDPSize,
 		Identity:   o.Identity,
+		Cookies:    NewCookies(func() time.Time { return s.now() }, o.CookieSecrets...),
 		KeepAlive:  uint16(min(o.TCP.Idle/(100*time.Millisecond), 65535)),
 	}).policy
 	s.tcp = newTCPServer(s)

@@ -34,6 +34,7 @@ type config struct {
 	Resolvers      []string                  `yaml:"resolvers" doc:"who is asked for the targets of ALIAS records, ADDRESS or ADDRESS:PORT; else those of /etc/resolv.conf"`
 	AliasNetworks  []network                 `yaml:"alias_networks" doc:"loopback, link-local and other special networks that resolvers may lead ALIAS records to"`
 	RateLimit      rateLimitConfig           `yaml:"rate_limit" doc:"how much of one kind a network may get over UDP"`
+	Cookies        cookieConfig              `yaml:"cookies" doc:"DNS cookies (RFC 7873, RFC 9018)"`
 	Server         serverConfig              `yaml:"server" doc:"limits of the DNS listeners" restart:"yes"`
 	Log            logConfig                 `yaml:"log" doc:"what is logged to standard error" restart:"yes"`
 
@@ -162,6 +163,7 @@ func defaultConfig() *config {
 		},
 		Flap:      flapConfig{Max: 4, Window: 15 * time.Minute, Penalty: 2, Cap: 30 * time.Minute},
 		RateLimit: defaultRateLimit(),
+		Cookies:   cookieConfig{Enabled: true},
 		Server:    serverConfig{MaxUDPSize: 1232, TCPIdle: 10 * time.Second, TCPConnections: 10000, TCPPerClient: 200},
 		Log:       logConfig{Level: "info", Format: "text"},
 		origins:   yamlconf.Origins{},

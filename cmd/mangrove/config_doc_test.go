@@ -63,7 +63,7 @@ func TestConfigPage(t *testing.T) {
 	}
 	pages := map[string]any{
 		"mangrove.yaml": *defaults, "zone_defaults": defaults.ZoneDefaults, "check_defaults": defaults.CheckDefaults,
-		"flap": defaults.Flap, "rate_limit": defaults.RateLimit, "server": defaults.Server, "log": defaults.Log,
+		"flap": defaults.Flap, "rate_limit": defaults.RateLimit, "cookies": defaults.Cookies, "server": defaults.Server, "log": defaults.Log,
 		"NAME.yaml": *zone, "health": healthConfig{Policy: "all"},
 	}
 	for _, v := range vendors() {

@@ -203,6 +203,11 @@ func (s *shower) show(path string, v reflect.Value) {
 					s.secret(join(join(path, name), key), field.MapIndex(reflect.ValueOf(key)).String())
 				}
 				continue
+			case field.Kind() == reflect.Slice:
+				for i := range field.Len() {
+					s.secret(fmt.Sprintf("%s[%d]", join(path, name), i), field.Index(i).String())
+				}
+				continue
 			default:
 				s.secret(join(path, name), field.String())
 				continue

@@ -18,12 +18,13 @@ import (
 // appProblems are what is wrong beyond single zones, each kind as it was found last.
 type appProblems struct {
 	config   []zones.Problem // mangrove.yaml has errors: the one before is in force
+	cookies  []zones.Problem // their secrets can't be had: those before, or one of our own, are in force
 	accounts []zones.Problem // accounts at providers that could not be made: their mirrors wait
 	dir      []zones.Problem // the zones directory, and files in it that are no zones
 }
 
 func (p appProblems) texts() []string {
-	return texts(slices.Concat(p.config, p.accounts, p.dir))
+	return texts(slices.Concat(p.config, p.cookies, p.accounts, p.dir))
 }
 
 // found notes problems in one of the fields of a.problems, and logs those that are new.
@@ -194,6 +195,9 @@ func (a *app) readConfig() bool {
 	a.mu.Unlock()
 	a.found(&a.problems.config, nil)
 	a.found(&a.problems.accounts, accounts)
+	if a.server != nil {
+		a.takeUpCookies()
+	}
 	if len(restart) > 0 {
 		a.log.Warn("mangrove.yaml: changed, but taken up by a restart alone", "keys", strings.Join(restart, ", "))
 	}

@@ -160,6 +160,7 @@ func (c *config) validate() []zones.Problem {
 	}
 	validateDefaults(&problems, c)
 	validateRateLimit(&problems, c)
+	validateCookies(&problems, c)
 	for i, p := range c.ZoneDefaults.Providers {
 		if _, ok := c.Providers[p]; !ok {
 			c.problem(&problems, fmt.Sprintf("zone_defaults.providers[%d]", i), "%s", unknownProvider(p, c))

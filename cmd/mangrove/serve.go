@@ -103,8 +103,8 @@ func serve(ctx context.Context, cfg *config, log *slog.Logger, term *terminal, r
 	server := resolver.New(resolver.Options{
 		Listen: cfg.Listen, Catalog: a.live.Catalog, Workers: resolver.Schedule(cfg.Server.Workers), MaxUDPSize: int(cfg.Server.MaxUDPSize), Log: log,
 		Identity:  resolver.Identity{NSID: cfg.Server.NSID},
-		RateLimit: cfg.RateLimit.limit(),
-		TCP:       resolver.TCPOptions{Idle: cfg.Server.TCPIdle, MaxConns: cfg.Server.TCPConnections, MaxPerPrefix: cfg.Server.TCPPerClient},
+		RateLimit: cfg.RateLimit.limit(), CookieSecrets: a.startCookies(),
+		TCP: resolver.TCPOptions{Idle: cfg.Server.TCPIdle, MaxConns: cfg.Server.TCPConnections, MaxPerPrefix: cfg.Server.TCPPerClient},
 	})
 	if a.listen, err = server.Listen(); err != nil {
 		return listenProblem(err)
