@@ -66,8 +66,8 @@ func (c *Client) Ask(ctx context.Context, target zones.Name, v6 bool) (Reply, er
 				c.good.Store(uint32(at))
 				return reply, nil
 			}
-			if ctx.Err() != nil {
-				return Reply{}, ctx.Err()
+			if err := over(ctx); err != nil {
+				return Reply{}, err
 			}
 			if try == 0 {
 				errs = append(errs, fmt.Errorf("resolver %s: %w", servers[at], err))
@@ -75,6 +75,14 @@ func (c *Client) Ask(ctx context.Context, target zones.Name, v6 bool) (Reply, er
 		}
 	}
 	return Reply{}, oneLine(errs)
+}
+
+// over returns why ctx is, or is about to be, over: a socket's deadline may come a moment before the context's own.
+func over(ctx context.Context) error {
+	if d, ok := ctx.Deadline(); ok && !time.Now().Before(d) {
+		return context.DeadlineExceeded
+	}
+	return ctx.Err()
 }
 
 // oneLine joins errors in one line.
@@ -174,7 +182,7 @@ func (c *Client) read(m *dns.Msg, target zones.Name) (Reply, error) {
 		case len(found.Refused) > 0:
 			return Reply{}, errors.New(outcome{Reply: found}.problem(true))
 		case next.IsZero():
-			return Reply{None: none(m, at, target)}, nil
+			return Reply{None: none(m, at)}, nil
 		}
 		at = next
 	}
@@ -191,15 +199,11 @@ func (c *Client) sort(r *Reply, a netip.Addr) {
 }
 
 // none says that a name has no addresses, in an answer that says so.
-func none(m *dns.Msg, at, target zones.Name) string {
-	name := ""
-	if at != target {
-		name = at.String() + " "
-	}
+func none(m *dns.Msg, at zones.Name) string {
 	if m.Rcode == dns.RcodeNameError {
-		return name + "does not exist (NXDOMAIN)"
+		return at.String() + " does not exist (NXDOMAIN)"
 	}
-	return name + "has no addresses (NODATA)"
+	return at.String() + " has no addresses (NODATA)"
 }
 
 // ParseServer reads what names a resolver: an address, with a port where it is not 53.

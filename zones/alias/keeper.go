@@ -319,7 +319,7 @@ func (k *Keeper) refresh(ctx context.Context, t *target) {
 		return // no longer asked for
 	case t.Asks != asks:
 		t.Next = time.Now()
-	case ctx.Err() != nil && (v4.err != nil || v6.err != nil):
+	case over(ctx) != nil && (v4.err != nil || v6.err != nil):
 		t.Next = time.Now() // cut short: no answer, and no failure
 	default:
 		k.noteLocked(t, v4, v6)
