@@ -179,7 +179,7 @@ func TestRateLimit(t *testing.T) {
 	if out := n.must("status"); !regexp.MustCompile(`(?m)^rate limit: [0-9]+ answers over it \([0-9]+ truncated, 0 BADCOOKIE, 0 dropped\), 2 networks now\n  127\.0\.0\.2/32 +responses of example\.com +since `).MatchString(out) {
 		t.Errorf("status:\n%s", out)
 	}
-	if got := strings.Count(n.daemon.log.String(), `msg="answers to a network are limited" network=127.0.0.2/32 limit=responses zone=example.com. a_second=1`); got != 1 {
+	if got := strings.Count(n.daemon.log.String(), `msg="answers to a network are limited" network=127.0.0.2/32 limit=responses zone=example.com. per_second=1`); got != 1 {
 		t.Errorf("the log says %d times that the victim is limited, want once:\n%s", got, n.daemon.log.String())
 	}
 

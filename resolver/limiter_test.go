@@ -210,7 +210,7 @@ func TestLimitReport(t *testing.T) {
 			time.Sleep(100 * time.Millisecond)
 		}
 		synctest.Wait()
-		want := []string{`level=WARN msg="answers to a network are limited" network=192.0.2.0/24 limit=responses zone=example. a_second=10`}
+		want := []string{`level=WARN msg="answers to a network are limited" network=192.0.2.0/24 limit=responses zone=example. per_second=10`}
 		if diff := cmp.Diff(want, lines.take()); diff != "" {
 			t.Error(diff)
 		}
@@ -244,8 +244,8 @@ func TestLimitReportKinds(t *testing.T) {
 			synctest.Wait()
 		}
 		const prefix = `level=WARN msg="answers to a network would be limited" network=2001:db8::/56 `
-		want := []string{prefix + "limit=nxdomains zone=example. a_second=5", prefix + "limit=errors a_second=2",
-			prefix + "limit=all a_second=40", prefix + "limit=responses zone=second. a_second=10"}
+		want := []string{prefix + "limit=nxdomains zone=example. per_second=5", prefix + "limit=errors per_second=2",
+			prefix + "limit=all per_second=40", prefix + "limit=responses zone=second. per_second=10"}
 		if diff := cmp.Diff(want, lines.take()); diff != "" {
 			t.Error(diff)
 		}

@@ -142,7 +142,7 @@ func (l *limiter) began(m *limitLog, c crossing) {
 		if limits.mode == RateObserve {
 			text = "answers to a network would be limited"
 		}
-		m.log.Warn(text, append(e.attrs(), "a_second", limits.perSecond(c.class))...)
+		m.log.Warn(text, append(e.attrs(), "per_second", limits.perSecond(c.class))...)
 	}
 }
 
