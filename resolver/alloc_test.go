@@ -35,6 +35,7 @@ func TestAnswerDoesNotAllocate(t *testing.T) {
 		"host.example. A +edns=1",     // BADVERS
 		"host.example. TYPE128 +edns", // FORMERR
 		"host.example. A +cookie",     // a cookie with it
+		"example. SOA +expire",        //
 		"missing.example. A +cookie=2464c4abcf10c957010000005cf79f111f8130c3eee29480",
 	} {
 		query := parseQuery(t, q)

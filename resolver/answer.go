@@ -117,7 +117,7 @@ func (w *Worker) question(cat *zones.Catalog, at *place) (rare bool) {
 	case q.qtype == typeNXNAME:
 		w.refuse(dns.RcodeFormatError, extendedInvalidQueryType) // RFC 9824 3.5
 	default:
-		w.res.Rcode = dns.RcodeFormatError
+		w.refuse(dns.RcodeFormatError, extendedInvalidQueryType)
 	}
 	return false
 }
@@ -227,6 +227,9 @@ func (w *Worker) match(z *zones.Zone, f *zones.Found, node zones.Node) (more boo
 	}
 	if set, ok := z.Set(node, qtype); ok && qtype != zones.TypeALIAS {
 		w.answerWith(z, node, set, 0)
+		if w.req.expire && qtype == dns.TypeSOA && w.first {
+			w.tellExpire(set.Wire)
+		}
 		return false
 	}
 	set, ok := z.Set(node, dns.TypeCNAME)
@@ -322,7 +325,8 @@ func (w *Worker) deny(z *zones.Zone, f *zones.Found, node zones.Node, rcode int)
 	soa, ok := z.NegativeSOA()
 	if !ok {
 		// Nothing can be denied in the name of a zone without SOA. Loading refuses them; this is for those who did not ask it.
-		w.res.Rcode, w.res.Authoritative = dns.RcodeServerFailure, false
+		w.refuse(dns.RcodeServerFailure, dns.ExtendedErrorCodeInvalidData)
+		w.res.Authoritative = false
 		w.deemed(KindError, zones.NoNode)
 		return
 	}

@@ -208,7 +208,7 @@ func TestCookieInEveryReply(t *testing.T) {
 		{"ns.example. A +cookie +keepalive +tcp", "NOERROR aa\nan ns.example. 300 A 192.0.2.53\nopt 1232" + cookie + " keepalive=100"},
 		{"x.example. A +cookie +dnssec", "NXDOMAIN aa\n" + headerSOA + "\nopt 1232 do" + cookie},
 		{"elsewhere. A +cookie", "REFUSED\nopt 1232" + cookie + " ede=20"},
-		{"example. TSIG +cookie", "FORMERR\nopt 1232" + cookie},
+		{"example. TSIG +cookie", "FORMERR\nopt 1232" + cookie + " ede=30"},
 		{"example. AXFR +cookie", "NOTIMP\nopt 1232" + cookie + " ede=21"},
 		{"version.bind. TXT CH +cookie", "REFUSED\nopt 1232" + cookie + " ede=20"},
 		// The first counts.

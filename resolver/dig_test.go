@@ -116,6 +116,9 @@ func parseQuery(tb testing.TB, s string) query {
 				value = clientCookie
 			}
 			o.Option = append(o.Option, &dns.EDNS0_COOKIE{Code: dns.EDNS0COOKIE, Cookie: value})
+		case "+expire":
+			o := withOPT(q.msg)
+			o.Option = append(o.Option, &dns.EDNS0_EXPIRE{Code: dns.EDNS0EXPIRE, Expire: uint32(number), Empty: value == ""})
 		case "+keepalive":
 			o := withOPT(q.msg)
 			o.Option = append(o.Option, &dns.EDNS0_TCP_KEEPALIVE{Code: dns.EDNS0TCPKEEPALIVE})
@@ -308,6 +311,8 @@ func renderOPT(o *dns.OPT) string {
 			s += fmt.Sprintf(" ede=%d", e.InfoCode)
 		case *dns.EDNS0_NSID:
 			s += " nsid=" + e.Nsid
+		case *dns.EDNS0_EXPIRE:
+			s += fmt.Sprintf(" expire=%d", e.Expire)
 		case *dns.EDNS0_COOKIE:
 			s += " cookie=" + e.Cookie
 		case *dns.EDNS0_TCP_KEEPALIVE:

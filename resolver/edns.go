@@ -30,6 +30,9 @@ func (w *Worker) tailLen() int {
 	if w.sendsKeepalive() {
 		n += 6
 	}
+	if w.res.expires {
+		n += 8
+	}
 	if w.res.Extended != 0 {
 		n += 6
 	}
@@ -40,6 +43,13 @@ func (w *Worker) sendsNSID() bool { return w.req.nsid && w.policy.Identity.NSID 
 
 func (w *Worker) sendsKeepalive() bool {
 	return w.req.keepalive && w.via == TCP && w.policy.KeepAlive != 0
+}
+
+// tellExpire has the answer say when a secondary of the zone gives it up (RFC 7314): its primary says what the SOA in soa, as it lies in the
+// zone, says. It is the last but one number of its data.
+func (w *Worker) tellExpire(soa []byte) {
+	end := recordLen + int(binary.BigEndian.Uint16(soa[recordLen-2:]))
+	w.res.expires, w.res.expire = true, binary.BigEndian.Uint32(soa[end-8:])
 }
 
 // putTail writes what tailLen reserved at off, and returns the number of records.
@@ -67,6 +77,10 @@ func (w *Worker) putTail(msg []byte, off int) (count uint16) {
 		if w.sendsKeepalive() {
 			b = appendOption(b, optionAlive, 2)
 			b = binary.BigEndian.AppendUint16(b, w.policy.KeepAlive)
+		}
+		if w.res.expires {
+			b = appendOption(b, optionExpire, 4)
+			b = binary.BigEndian.AppendUint32(b, w.res.expire)
 		}
 		if w.res.Extended != 0 {
 			b = appendOption(b, optionEDE, 2)

@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/miekg/dns"
+
+	"github.com/mangrove-dns/mangrove/zones"
 )
 
 // RFC 6891.
@@ -26,7 +28,7 @@ func TestEDNS(t *testing.T) {
 		{"elsewhere. A +edns=1", "BADVERS\nopt 1232"},
 		// unknown options are ignored and not echoed
 		{"ns.example. A +option=65001", a + "\nopt 1232"},
-		{"ns.example. A +option=8", a + "\nopt 1232"},
+		{"ns.example. A +option=13", a + "\nopt 1232"},
 		{"ns.example. A +option=100 +edns=1", "BADVERS\nopt 1232"},
 		// RFC 7828: over TCP alone
 		{"ns.example. A +keepalive", a + "\nopt 1232"},
@@ -181,4 +183,96 @@ func TestTSIGWithoutKeys(t *testing.T) {
 	if _, o := w.Answer(cat, pack(t, m), &Source{Via: UDP}, make([]byte, 1232)); o.Rare() {
 		t.Error("TSIG before another record: handed on")
 	}
+}
+
+// RFC 7314: EXPIRE for the SOA of a zone at its apex, and for nothing else. We are the primary of all zones.
+func TestExpire(t *testing.T) {
+	const soa = "NOERROR aa\nan example. 300 SOA ns.example. hostmaster.example. 1 2 3 4 60"
+	cat := parseCatalog(t, "example.", "@ SOA ns hostmaster 1 2 3 4 60\n@ NS ns\nns A 192.0.2.53\nother CNAME @\nwww CNAME ns\n")
+	run(t, cat, Policy{Identity: Identity{NSID: "x"}}, []asked{
+		{"example. SOA +expire", soa + "\nopt 1232 expire=4"},
+		{"example. SOA +expire +tcp +dnssec", soa + "\nopt 1232 do expire=4"},
+		{"example. SOA +expire +nsid", soa + "\nopt 1232 nsid=78 expire=4"},
+		{"example. SOA +edns", soa + "\nopt 1232"},
+		{"example. SOA", soa},
+		{"example. SOA +expire=5", soa + "\nopt 1232"}, // that is how it is answered
+		{"ns.example. SOA +expire", "NOERROR aa\nns example. 60 SOA ns.example. hostmaster.example. 1 2 3 4 60\nopt 1232"},
+		{"x.example. SOA +expire", "NXDOMAIN aa\nns example. 60 SOA ns.example. hostmaster.example. 1 2 3 4 60\nopt 1232"},
+		{"other.example. SOA +expire", "NOERROR aa\nan other.example. 300 CNAME example.\nan example. 300 SOA ns.example. hostmaster.example. 1 2 3 4 60\nopt 1232"},
+		{"ns.example. A +expire", "NOERROR aa\nan ns.example. 300 A 192.0.2.53\nopt 1232"},
+		{"elsewhere. SOA +expire", "REFUSED\nopt 1232 ede=20"},
+		{"example. SOA +expire +edns=1", "BADVERS\nopt 1232"},
+	})
+}
+
+// RFC 7871 6, 7.2.1: what is not well-formed is refused, what is is not answered, since no answer depends on it.
+func TestClientSubnet(t *testing.T) {
+	cat := headerCatalog(t)
+	w := NewWorker(Policy{})
+	for _, c := range []struct {
+		name, option string
+		want         string // the network; "" for FORMERR
+	}{
+		{"IPv4 /24", "0001 18 00 c00002", "192.0.2.0/24"},
+		{"IPv4 /23", "0001 17 00 c00002", "192.0.2.0/23"},
+		{"IPv4 /32", "0001 20 00 c0000201", "192.0.2.1/32"},
+		{"IPv4 /1", "0001 01 00 80", "128.0.0.0/1"},
+		{"IPv4 /0", "0001 00 00", "0.0.0.0/0"},
+		{"IPv6 /56", "0002 38 00 20010db8000000", "2001:db8::/56"},
+		{"IPv6 /128", "0002 80 00 20010db8000000000000000000000001", "2001:db8::1/128"},
+		{"IPv6 /0", "0002 00 00", "::/0"},
+		{"no family, no address", "0000 00 00", "invalid Prefix"},
+		{"no family, an address", "0000 08 00 7f", ""},
+		{"an unknown family", "0003 00 00", ""},
+		{"family 257", "0101 00 00", ""},
+		{"a scope", "0001 18 18 c00002", ""},
+		{"too few octets", "0001 19 00 c00002", ""},
+		{"too many octets", "0001 18 00 c0000200", ""},
+		{"a bit beyond the prefix", "0001 17 00 c00003", ""},
+		{"the last bit beyond the prefix", "0001 19 00 c0000201", ""},
+		{"IPv4 /33", "0001 21 00 c000020100", ""},
+		{"IPv6 /129", "0002 81 00 20010db800000000000000000000000100", ""},
+		{"nothing", "", ""},
+		{"half a head", "0001 18", ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			data := unhex(t, c.option)
+			q := parseQuery(t, "ns.example. A +edns")
+			o := q.msg.IsEdns0()
+			o.Option = append(o.Option, &dns.EDNS0_LOCAL{Code: optionSubnet, Data: data})
+			query := pack(t, q.msg)
+			want := "FORMERR\nopt 1232"
+			if c.want != "" {
+				want = "NOERROR aa\nan ns.example. 300 A 192.0.2.53\nopt 1232"
+			}
+			if got := render(send(t, w, cat, query, UDP)); got != want {
+				t.Errorf("got %q, want %q", got, want)
+			}
+			var r request
+			if rcode := r.parse(query, new(zones.Key)); rcode == dns.RcodeSuccess && r.subnet(query).String() != c.want {
+				t.Errorf("got %v, want %v", r.subnet(query), c.want)
+			}
+			o.SetVersion(1) // of which we do not know what its options are
+			if got, want := render(send(t, w, cat, pack(t, q.msg), UDP)), "BADVERS\nopt 1232"; got != want {
+				t.Errorf("version 1: got %q, want %q", got, want)
+			}
+		})
+	}
+	// All have to be sound; the first is the one.
+	q := parseQuery(t, "ns.example. A +edns")
+	o := q.msg.IsEdns0()
+	for _, data := range []string{"0001 18 00 c00002", "0001 18 00 c63364"} {
+		o.Option = append(o.Option, &dns.EDNS0_LOCAL{Code: optionSubnet, Data: unhex(t, data)})
+	}
+	var r request
+	query := pack(t, q.msg)
+	if rcode := r.parse(query, new(zones.Key)); rcode != dns.RcodeSuccess || r.subnet(query).String() != "192.0.2.0/24" {
+		t.Errorf("two: %s, %v", rcodeString(rcode), r.subnet(query))
+	}
+}
+
+// RFC 7830 3: padding is for encrypted transports; over these it is ignored, of whatever length.
+func TestPaddingIsIgnored(t *testing.T) {
+	const a = "NOERROR aa\nan ns.example. 300 A 192.0.2.53\nopt 1232"
+	run(t, headerCatalog(t), Policy{}, []asked{{"ns.example. A +option=12", a}, {"ns.example. A +option=12 +tcp", a}})
 }

@@ -53,6 +53,7 @@ func TestMetaTypes(t *testing.T) {
 		{"example. MAILB", "NOTIMP"},
 		{"example. OPT", "FORMERR"},
 		{"example. TSIG", "FORMERR"},
+		{"example. TSIG +edns", "FORMERR\nopt 1232 ede=30"},
 		{"example. TKEY", "FORMERR"},
 		{"example. TYPE128 +edns", "FORMERR\nopt 1232 ede=30"}, // RFC 9824: NXNAME is never asked for
 		{"example. TYPE200", "FORMERR"},

@@ -67,6 +67,10 @@ func TestOutcome(t *testing.T) {
 	if _, o := w.Answer(broken, pack(t, parseQuery(t, "x.example. A").msg), &Source{}, make([]byte, 512)); renderOutcome(o) != "error zone=example." {
 		t.Errorf("got %s", renderOutcome(o))
 	}
+	// RFC 8914 4.25: invalid data.
+	if got, want := dig(t, w, broken, "x.example. A +edns"), "SERVFAIL\nopt 1232 ede=24"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
 }
 
 // TestInstead: an answer can be taken back, and what follows shows nothing of it.

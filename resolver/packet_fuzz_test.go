@@ -43,7 +43,7 @@ func FuzzPacket(f *testing.F) {
 		"host.example. A", "www.example. A +edns", "x.w.example. A +dnssec", "a.d.example. A", "x.sub.example. AAAA +bufsize=4096",
 		"sub.example. DS", "_s._tcp.example. SRV", "svc.example. HTTPS", "b.c.example. A", "missing.example. A", "loop.example. TXT",
 		"host.example. ANY", "example. AXFR", "example. IXFR", "version.bind. TXT CH", "other.example. A +nsid", "generic.example. TYPE65400",
-		"host.example. A +cookie", "missing.example. A +cookie=" + vectorCookie, "host.example. A +cookie=00", "host.example. A +cookie +nsid +cookie=01",
+		"example. SOA +expire", "www.example. SOA +expire=1", "host.example. A +cookie", "missing.example. A +cookie=" + vectorCookie, "host.example. A +cookie=00", "host.example. A +cookie +nsid +cookie=01",
 		"host.example. A +cookie +edns=1", "elsewhere. A +option=65001", "host.example. A +edns=1", "example. TSIG",
 	} {
 		f.Add(pack(f, parseQuery(f, q).msg), false)
@@ -98,6 +98,33 @@ func FuzzPacket(f *testing.F) {
 		if m.Rcode == dns.RcodeSuccess && len(m.Question) != 1 && (cookieOf(m) == "" || len(m.Answer)+len(m.Ns) > 0) {
 			t.Fatalf("%x: NOERROR without the question:\n%v", packet, m)
 		}
+		if expire := expireOf(m); expire != (len(m.Question) == 1 && m.Question[0].Qtype == dns.TypeSOA && len(m.Answer) == 1 && q.Unpack(packet) == nil && asksExpire(q)) {
+			t.Fatalf("%x: EXPIRE answered: %v:\n%v", packet, expire, m)
+		}
 		checkCookie(t, cookies, cookieSecret(t, vectorSecret), packet, m)
 	})
+}
+
+// expireOf says whether an answer has the EXPIRE option; it must be that of packetCatalog's zones.
+func expireOf(m *dns.Msg) bool {
+	if o := m.IsEdns0(); o != nil {
+		for _, e := range o.Option {
+			if e, ok := e.(*dns.EDNS0_EXPIRE); ok {
+				return !e.Empty && e.Expire == 4
+			}
+		}
+	}
+	return false
+}
+
+// asksExpire says whether a query has the option without a content.
+func asksExpire(q *dns.Msg) bool {
+	if o := q.IsEdns0(); o != nil && o.Version() == 0 {
+		for _, e := range o.Option {
+			if e, ok := e.(*dns.EDNS0_EXPIRE); ok && e.Empty {
+				return true
+			}
+		}
+	}
+	return false
 }

@@ -13,6 +13,8 @@ const (
 	pointer       = 0xc000              // RFC 1035 4.1.4
 	questionPtr   = pointer | headerLen // the question's name
 	optionNSID    = 3                   // RFC 5001
+	optionSubnet  = 8                   // RFC 7871
+	optionExpire  = 9                   // RFC 7314
 	optionCookie  = 10                  // RFC 7873
 	optionAlive   = 11                  // RFC 7828
 	optionEDE     = 15                  // RFC 8914
@@ -34,9 +36,11 @@ type request struct {
 	qclass    uint16
 	cookie    uint16 // where the content of the first COOKIE option starts, 0 without one, and its length
 	cookieLen uint16
+	subnetAt  uint16 // where the content of the first CLIENT-SUBNET option starts, 0 without one
 	version   uint8
 	edns      bool
 	do        bool
+	expire    bool // the client asks when the zone expires
 	nsid      bool // the client asks for our identity
 	keepalive bool // the client asks how long a connection may idle
 	question  bool // there is one, and it is sound; a sound query without one asks for a cookie
@@ -193,17 +197,41 @@ func (q *request) opt(msg []byte, off int) (ok bool) {
 		if n > len(o) {
 			return false
 		}
-		switch binary.BigEndian.Uint16(o) {
-		case optionCookie:
-			if q.cookie == 0 {
-				q.cookie, q.cookieLen = uint16(len(msg)-len(o)+4), uint16(n-4)
-			}
-		case optionNSID:
-			q.nsid = true
-		case optionAlive:
-			q.keepalive = true
+		if !q.option(binary.BigEndian.Uint16(o), len(msg)-len(o)+4, o[4:n]) {
+			return false
 		}
 		o = o[n:]
+	}
+	return true
+}
+
+// option reads an option whose content stands at off. Of a version of EDNS that we do not know we read what was always read.
+func (q *request) option(code uint16, off int, content []byte) (ok bool) {
+	switch code {
+	case optionNSID:
+		q.nsid = true
+	case optionAlive:
+		q.keepalive = true
+	}
+	if q.version != 0 {
+		return true
+	}
+	switch code {
+	case optionCookie:
+		// RFC 7873 5.2: all but the first are ignored.
+		if q.cookie == 0 {
+			q.cookie, q.cookieLen = uint16(off), uint16(len(content))
+		}
+	case optionExpire:
+		// RFC 7314 2: with a content it is an answer.
+		q.expire = q.expire || len(content) == 0
+	case optionSubnet:
+		if !soundSubnet(content) {
+			return false // RFC 7871 7.2.1
+		}
+		if q.subnetAt == 0 {
+			q.subnetAt = uint16(off)
+		}
 	}
 	return true
 }

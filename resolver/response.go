@@ -24,6 +24,8 @@ type Response struct {
 	Rcode         int
 	Extended      uint16 // RFC 8914 code to go with it; 0 for none
 	Authoritative bool
+	expires       bool   // the SOA of the zone asked for is the answer, and its EXPIRE goes into the option as well
+	expire        uint32 // RFC 7314
 
 	zone *zones.Zone // as the outcome has it
 	node zones.Node
@@ -44,6 +46,7 @@ func (r *Response) clear() {
 	clear(r.answer[:r.answers])
 	clear(r.authority[:r.authorities])
 	r.zone, r.node, r.kind = nil, 0, KindError
+	r.expires = false
 	r.Rcode, r.Extended, r.Authoritative, r.referral, r.prepared = 0, 0, false, false, zones.Referral{}
 	r.answers, r.authorities, r.cut = 0, 0, 0
 }
