@@ -136,5 +136,5 @@ func lookupClass(text []byte) (uint16, bool) {
 
 // isMeta says whether a type stands in messages alone and never in a zone (RFC 6895 3.1).
 func isMeta(t uint16) bool {
-	return t == 0 || t == dns.TypeOPT || 128 <= t && t <= 255 || t == 65535
+	return t == 0 || t == dns.TypeOPT || 128 <= t && t <= 255
 }
