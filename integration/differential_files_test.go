@@ -2,6 +2,7 @@ package integration
 
 import (
 	"bytes"
+	"encoding/hex"
 	"fmt"
 	"math/rand/v2"
 	"net"
@@ -105,11 +106,15 @@ func (d *differingFiles) compare(t *testing.T, z peerZone, simple bool, mine, kn
 			mine.ok, mine.records, strings.Join(mine.says, "\n"), knot.ok, knot.records)
 	}
 	switch {
-	case knot.ok != bind.ok:
+	case knot.ok != bind.ok, knot.says != nil, bind.says != nil:
 		d.some++
 	case !knot.ok:
 		d.refused++
-		if mine.ok && simple && !nsd().ok {
+		switch {
+		case !mine.ok || !simple || nsd().ok:
+		case excuseRecord(z.text) != "":
+			d.excused[excuseRecord(z.text)]++
+		default:
 			d.differs(t, "only mangrove loads a file", text)
 		}
 	case knot.data != bind.data:
@@ -181,7 +186,7 @@ func readByMangrove(t *testing.T, z peerZone) loaded {
 	var rrs []dns.RR
 	for s := range r.Zone.RRsets() {
 		for _, data := range s.Data {
-			rrs = append(rrs, fromWire(t, s, data))
+			rrs = append(rrs, fromWire(s, data))
 		}
 	}
 	l.take(rrs)
@@ -189,13 +194,12 @@ func readByMangrove(t *testing.T, z peerZone) loaded {
 }
 
 // fromWire makes a record of its wire form.
-func fromWire(t *testing.T, s zones.RRset, data []byte) dns.RR {
-	t.Helper()
+func fromWire(s zones.RRset, data []byte) dns.RR {
 	wire := append([]byte(nil), s.Name.Wire()...)
 	wire = append(wire, byte(s.Type>>8), byte(s.Type), 0, 1, byte(s.TTL>>24), byte(s.TTL>>16), byte(s.TTL>>8), byte(s.TTL), byte(len(data)>>8), byte(len(data)))
 	rr, _, err := dns.UnpackRR(append(wire, data...), 0)
-	if err != nil {
-		t.Fatalf("%s: %v", s, err)
+	if err != nil { // what others have of it the library does not read either
+		return &dns.RFC3597{Hdr: dns.RR_Header{Name: s.Name.String(), Rrtype: s.Type, Class: dns.ClassINET, Ttl: s.TTL}, Rdata: hex.EncodeToString(data)}
 	}
 	return rr
 }
