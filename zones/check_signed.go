@@ -2,10 +2,10 @@ package zones
 
 import "github.com/miekg/dns"
 
-// hashing reports an NSEC3 chain that cannot be used: every name that does not exist has to be hashed so often.
+// hashing reports names that are hashed so often that it is too dear for us, or for those who ask.
 func (c *checker) hashing(n checked) {
 	s, ok := nodeType(n.b, dns.TypeNSEC3PARAM)
-	if !ok || c.z.denial == NSEC3 || n.has(dns.TypeNSEC) {
+	if !ok {
 		return
 	}
 	for i := range int(s.count) {
@@ -13,8 +13,12 @@ func (c *checker) hashing(n checked) {
 		if len(d) < 4 || d[0] != hashSHA1 || d[1] != 0 {
 			continue
 		}
-		if iterations := int(d[2])<<8 | int(d[3]); iterations > MaxIterations {
-			c.add(Error, n, s.typ, i, "has names hashed %d times more, and %d are the limit; sign the zone with none (RFC 9276 3.1)", iterations, MaxIterations)
+		switch iterations := int(d[2])<<8 | int(d[3]); {
+		case iterations > MaxIterations && c.z.denial == Unsigned:
+			c.add(Error, n, s.typ, i, "has names hashed %d times more, and %d are the limit (RFC 5155 10.3); sign the zone with none (RFC 9276 3.1)", iterations, MaxIterations)
+		case iterations > usualIterations:
+			c.add(Warning, n, s.typ, i, "has names hashed %d times more: resolvers take zones with more than some 50 to 150 for unsigned, or refuse them (RFC 9276 3.2), "+
+				"and each negative answer costs so many hashes; sign the zone with none (RFC 9276 3.1)", iterations)
 		}
 	}
 }

@@ -60,8 +60,11 @@ func TestCheck(t *testing.T) {
 		{"sound", sound, ""},
 		{"a signature of nothing", sound + "x A 192.0.2.1\nx RRSIG TXT 13 3 300 20300101000000 20200101000000 1 example.com. AAAA",
 			"z:7:1: warning: x.example.com. RRSIG covers TXT records, and this name has none; sign the zone again"},
-		{"hashed too often", sound + "@ NSEC3PARAM 1 0 151 -",
-			"z:6:1: example.com. NSEC3PARAM has names hashed 151 times more, and 150 are the limit; sign the zone with none (RFC 9276 3.1)"},
+		{"hashed too often", sound + "@ NSEC3PARAM 1 0 2501 -",
+			"z:6:1: example.com. NSEC3PARAM has names hashed 2501 times more, and 2500 are the limit (RFC 5155 10.3); sign the zone with none (RFC 9276 3.1)"},
+		{"hashed often", sound + "@ NSEC3PARAM 1 0 51 -", "z:6:1: warning: example.com. NSEC3PARAM has names hashed 51 times more: resolvers take zones with " +
+			"more than some 50 to 150 for unsigned, or refuse them (RFC 9276 3.2), and each negative answer costs so many hashes; sign the zone with none (RFC 9276 3.1)"},
+		{"hashed no more than usual", sound + "@ NSEC3PARAM 1 0 50 -", ""},
 		{"nothing", "", `
 example.com. has no SOA record; a zone starts with one
 example.com. has no NS record; name the servers of the zone, two at least`},

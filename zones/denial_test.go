@@ -33,7 +33,7 @@ func proofOf(t *testing.T, z *Zone) string {
 		case NSEC3:
 			n, matches := z.Hashed(&k, k.Labels(), false, NoNode)
 			set, _ := z.Set(n, dns.TypeNSEC3)
-			return fmt.Sprintf("%v by %x", matches, set.Wire[recordHead+2:recordHead+5])
+			return fmt.Sprintf("%v by %x", matches, set.Wire[recordHead+1:recordHead+5])
 		}
 		return "nothing"
 	}
@@ -63,24 +63,26 @@ func TestDenialChosen(t *testing.T) {
 		{"no chain", signed, "unsigned: nothing, nothing"},
 		{"NSEC", signed + nsec + "@ " + fakeSignature("NSEC"), "NSEC: @, @"},
 		{"NSEC whose signature is lost", signed + nsec, "NSEC: @, @"},
-		{"NSEC3", signed + param(0, "-") + chain(0, "-") + "@ " + fakeSignature("NSEC3PARAM"), "NSEC3: true by 000000, false by 000000"},
-		{"NSEC3PARAM without a signature", signed + param(0, "-") + chain(0, "-"), "NSEC3: true by 000000, false by 000000"},
-		{"both", signed + nsec + param(0, "-") + chain(0, "-"), "NSEC3: true by 000000, false by 000000"},
+		{"NSEC3", signed + param(0, "-") + chain(0, "-") + "@ " + fakeSignature("NSEC3PARAM"), "NSEC3: true by 00000000, false by 00000000"},
+		{"NSEC3PARAM without a signature", signed + param(0, "-") + chain(0, "-"), "NSEC3: true by 00000000, false by 00000000"},
+		{"both", signed + nsec + param(0, "-") + chain(0, "-"), "NSEC3: true by 00000000, false by 00000000"},
 		{"NSEC, and NSEC3 without parameters yet", signed + nsec + chain(0, "-"), "NSEC: @, @"},
 		{"NSEC, and parameters without a chain", signed + nsec + param(0, "-"), "NSEC: @, @"},
 		{"parameters without a chain", signed + param(0, "-"), "unsigned: nothing, nothing"},
 		{"chain without parameters", signed + chain(0, "-"), "unsigned: nothing, nothing"},
-		{"two parameters, the first without a chain", signed + param(1, "00") + param(0, "-") + chain(0, "-"), "NSEC3: true by 000000, false by 000000"},
+		{"two parameters, the first without a chain", signed + param(1, "00") + param(0, "-") + chain(0, "-"), "NSEC3: true by 00000000, false by 00000000"},
 		{"two parameters, the first with another apex", signed + param(1, "00") + param(0, "-") + chain(0, "-") +
-			hashOf("www.example.com.", 1, "00") + " NSEC3 1 0 1 00 2t7b4g4vsa5smi47k61mv5bv1a22bojr A\n", "NSEC3: true by 000000, false by 000000"},
-		{"two chains", signed + param(3, "ab") + param(0, "-") + chain(3, "ab") + chain(0, "-"), "NSEC3: true by 000301, false by 000301"},
-		{"two chains of one salt", signed + param(7, "ab") + param(8, "ab") + chain(7, "ab") + chain(8, "ab"), "NSEC3: true by 000701, false by 000701"},
+			hashOf("www.example.com.", 1, "00") + " NSEC3 1 0 1 00 2t7b4g4vsa5smi47k61mv5bv1a22bojr A\n", "NSEC3: true by 00000000, false by 00000000"},
+		{"two chains", signed + param(3, "ab") + param(0, "-") + chain(3, "ab") + chain(0, "-"), "NSEC3: true by 00000301, false by 00000301"},
+		{"two chains of one salt", signed + param(7, "ab") + param(8, "ab") + chain(7, "ab") + chain(8, "ab"), "NSEC3: true by 00000701, false by 00000701"},
 		{"the apex's hash by another way", signed + param(0, "-") + hashOf("example.com.", 0, "-") + " NSEC3 1 0 9 - 2t7b4g4vsa5smi47k61mv5bv1a22bojr A\n",
 			"unsigned: nothing, nothing"},
 		{"two records of one hash", signed + param(0, "-") + hashOf("example.com.", 0, "-") + " NSEC3 1 0 9 - 2t7b4g4vsa5smi47k61mv5bv1a22bojr A\n" + chain(0, "-"),
-			"NSEC3: true by 000900, false by 000000"},
+			"NSEC3: true by 00000900, false by 00000000"},
 		{"parameters with flags", signed + "@ NSEC3PARAM 1 1 0 -\n" + nsec + chain(0, "-"), "NSEC: @, @"},
-		{"parameters of another algorithm", signed + "@ NSEC3PARAM 2 0 0 -\n" + param(0, "-") + chain(0, "-"), "NSEC3: true by 000000, false by 000000"},
+		{"many iterations", signed + param(2500, "ab") + chain(2500, "ab"), "NSEC3: true by 0009c401, false by 0009c401"},
+		{"too many iterations", signed + nsec + param(2501, "ab") + chain(2501, "ab"), "NSEC: @, @"},
+		{"parameters of another algorithm", signed + "@ NSEC3PARAM 2 0 0 -\n" + param(0, "-") + chain(0, "-"), "NSEC3: true by 00000000, false by 00000000"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -90,6 +92,9 @@ func TestDenialChosen(t *testing.T) {
 			}
 			if err := z.Verify(z.ContentHash()); err != nil {
 				t.Error(err)
+			}
+			if strings.Contains(tt.name, "iterations") {
+				return // too dear for a zone that is large enough
 			}
 			// The same by changes: to a zone large enough for an overlay, all at once and one by one.
 			large := numbered(t, 3000)
@@ -166,5 +171,22 @@ func TestOnlyHash(t *testing.T) {
 				t.Errorf("with a new name below: got true, %v", err)
 			}
 		})
+	}
+}
+
+// TestHashNamesApart: what is prepared of the names by several goroutines is what would be found.
+func TestHashNamesApart(t *testing.T) {
+	z := hashedZone(t, 1000, 100).Zone()
+	if z.Denial() != NSEC3 {
+		t.Fatalf("denial is %d", z.Denial())
+	}
+	if err := z.Verify(z.ContentHash()); err != nil {
+		t.Error(err)
+	}
+	for i := range 1000 {
+		n := z.lookupName(MustParseName(fmt.Sprintf("host%d.example.com.", i)))
+		if _, matches, ok := z.hashedNode(n, false); !ok || !matches {
+			t.Fatalf("name %d: prepared %v, matches %v", i, ok, matches)
+		}
 	}
 }
