@@ -3,6 +3,7 @@ package integration
 import (
 	"fmt"
 	"net"
+	"os/exec"
 	"regexp"
 	"strings"
 	"testing"
@@ -17,9 +18,10 @@ import (
 // rateStatus is what status --json says of it.
 type rateStatus struct {
 	RateLimit struct {
-		Mode                                   string
-		Limited, Truncated, Dropped, BadCookie uint64
-		Networks                               []struct{ Network, Limit, Zone string }
+		Mode                        string
+		Limited, Truncated, Dropped uint64
+		BadCookie                   uint64 `json:"bad_cookie"`
+		Networks                    []struct{ Network, Limit, Zone string }
 	} `json:"rate_limit"`
 }
 
@@ -220,5 +222,63 @@ func TestRateLimitSparesLoopback(t *testing.T) {
 	}
 	if st := n.rateStatus().RateLimit; st.Limited != 0 {
 		t.Errorf("status: %+v", st)
+	}
+}
+
+// A client in a network that is limited asks on over UDP with a cookie, once it has one of ours.
+func TestRateLimitAndCookies(t *testing.T) {
+	t.Parallel()
+	n := newLimited(t, "  errors_per_second: 0\n")
+	large := query(largeName, dns.TypeTXT)
+	flood(t, victim, n.addr, 200, func(int) *dns.Msg { return large })
+
+	withCookie := func(cookie string) *dns.Msg {
+		q := query(largeName, dns.TypeTXT)
+		opt := q.IsEdns0()
+		opt.Option = append(opt.Option, &dns.EDNS0_COOKIE{Code: dns.EDNS0COOKIE, Cookie: cookie})
+		return q
+	}
+	const own = "0123456789abcdef"
+	r, asked, got := fromUDP(t, victim, n.addr, withCookie(own))
+	if r == nil || r.Rcode != dns.RcodeBadCookie || r.Truncated || len(r.Answer) != 0 || got > asked+16 {
+		t.Fatalf("a client cookie: %d octets for a question of %d, want BADCOOKIE and a server cookie more:\n%v", got, asked, r)
+	}
+	var fresh string
+	for _, o := range r.IsEdns0().Option {
+		if c, ok := o.(*dns.EDNS0_COOKIE); ok {
+			fresh = c.Cookie
+		}
+	}
+	if !strings.HasPrefix(fresh, own) || len(fresh) != 48 {
+		t.Fatalf("BADCOOKIE comes with the cookie %q", fresh)
+	}
+	for range 20 {
+		if r, _, _ := fromUDP(t, victim, n.addr, withCookie(fresh)); whole(r, 8) != "" {
+			t.Fatalf("with the cookie that it was given: %s", whole(r, 8))
+		}
+	}
+	// It proves one address, not the others.
+	flood(t, "127.0.0.6", n.addr, 20, func(int) *dns.Msg { return large })
+	if r, _, _ := fromUDP(t, "127.0.0.6", n.addr, withCookie(fresh)); r == nil || r.Rcode != dns.RcodeBadCookie {
+		t.Errorf("with a cookie of another client: got\n%v\nwant BADCOOKIE", r)
+	}
+	if st := n.rateStatus().RateLimit; st.BadCookie != 2 || st.Limited != st.Truncated+2 {
+		t.Errorf("status: %+v", st)
+	}
+
+	// dig does it by itself; +ignore keeps it from TCP.
+	dig, err := exec.LookPath("dig")
+	if err != nil {
+		t.Skip("dig is not installed")
+	}
+	host, port, err := net.SplitHostPort(n.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ option, want string }{{"+cookie", "ANSWER: 8"}, {"+nocookie", "flags: qr aa tc"}} {
+		out, err := exec.CommandContext(t.Context(), dig, "-b", victim, "@"+host, "-p", port, "+norec", "+ignore", "+tries=1", "+timeout=20", c.option, largeName, "TXT").CombinedOutput()
+		if err != nil || !strings.Contains(string(out), c.want) {
+			t.Errorf("dig %s: %v, want %s:\n%s", c.option, err, c.want, out)
+		}
 	}
 }
