@@ -144,6 +144,9 @@ func (c *messageCase) hold(t *testing.T, server, addr, network string) {
 	if excepted && e.want != nil {
 		want = *e.want // what it does instead, of which the header's code is all that is said
 	}
+	if server == "nsd" && network == "tcp" && (want.rcode == "FORMERR" || want.rcode == "NOTIMP") {
+		return // it closes behind such a reply, which at times is lost by that
+	}
 	diff := c.ask(addr, network, server, &want, excepted)
 	switch {
 	case !excepted && diff != "":
