@@ -67,6 +67,7 @@ var allowed = map[string][]string{
 	"zones/store":    {"zones", "zones/image"},
 	"zones/live":     {"zones"},
 	"zones/dnssec":   {"zones"},
+	"zones/alias":    {"zones"},
 	"healthcheck":    {"zones"},
 	"providers":      {"zones"},
 	"resolver":       {"zones"},
