@@ -33,7 +33,7 @@ import (
 // forge an address and nothing is limited; the victim of a flood gets no more than the attacker has to send. That goes for
 // every limited answer, as Slip is 1: nobody who asks is left without an answer by our own doing. With a larger Slip each n-th
 // is sent, at random, and the others are dropped, which helps against a flood of packets and costs resolvers a timeout; with 0
-// all are. NXDOMAIN becomes NOERROR with TC: some resolvers take the code as the last word (so do BIND and NSD). An error
+// all are. NXDOMAIN becomes NOERROR with TC: some resolvers take the code as the last word (as BIND does). An error
 // remains the error that it is, without the options that explain it: there is nothing to come for over TCP.
 //
 // A client that sent a cookie, but none of ours, gets BADCOOKIE and one of ours where another one would get TC (RFC 7873 5.2.3): it asks
@@ -49,17 +49,23 @@ import (
 //	NXDOMAIN            by zone            by zone                 by zone
 //	errors              by network         by network              by network and zone
 //	slip                1: all             2                       2
-//	errors that slip    are sent           are dropped             as TC
+//	NXDOMAIN that slips NOERROR, TC        NOERROR, TC             NXDOMAIN, TC
+//	errors that slip    are sent           are dropped             get TC
 //	all_per_second      slips as others    drops                   is not there
 //	window              5 s                15 s                    about 2 s
+//	IPv6 network        /56                /56                     /64
+//	table               one, 64k accounts  one, to 20k             1M for each process
 //	full table          the least debtor   the oldest              whoever hashes there
 //	                    is forgotten       is forgotten            is forgotten
 //
-// The table's size is fixed here and in NSD. A network in debt is forgotten only for one that owes more, or by 64k of them.
+// # What it costs
 //
-// Nothing but the clock and one atomic pointer is looked at for a whole batch of datagrams. There is no short cut for times in which
-// little is asked: at some hundred questions a second nobody sees the 20 ns, and whoever had not counted those would
-// grant a flood its first second twice.
+// The clock and one atomic pointer are looked at once for a batch of datagrams, and an account once for each answer: some 45 ns where
+// 65,000 networks ask, each within its limits, 25 ns for one in a flood, 9 ns for who is exempt. A server that takes 3.6 us of
+// CPU for an answer over loopback shows nothing of it: two runs of the same differ more. So accounts are not asked for ahead of the batch as zones are
+// (touch), which would have answers judged after all of them are made. And there is no short cut for times in which little is
+// asked: at some hundred questions a second nobody sees these either, and who had not counted them would grant a flood its
+// first second twice.
 
 // RateMode says whether limits are kept.
 type RateMode uint8
