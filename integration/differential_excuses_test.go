@@ -89,6 +89,14 @@ func chain(m *dns.Msg) []string {
 				names = append(names, strings.ToLower(c.Target))
 				break
 			}
+			// The CNAME that a DNAME makes is what does not fit, where an answer is cut off between the two.
+			if d, ok := rr.(*dns.DNAME); ok && m.Truncated {
+				owner, last := strings.ToLower(d.Hdr.Name), names[len(names)-1]
+				if last != owner && dns.IsSubDomain(owner, last) {
+					names = append(names, under(strings.TrimSuffix(last, owner), strings.ToLower(d.Target)))
+					break
+				}
+			}
 		}
 	}
 	return names

@@ -53,6 +53,7 @@ type differing struct {
 	signed           int // zones
 	unsigned         int // rounds that NSD does not survive with signed zones
 	compared         [aspects]int
+	alone            [aspects]int // where the peers differ, and mangrove from all of them
 	excused          map[string]int
 	found            map[string]int // kinds of differences that were reported
 }
@@ -66,7 +67,7 @@ func (d *differing) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d signed zones (%d rounds without), %d questions, %d with the peers alike in all; alike in", d.signed, d.unsigned, d.questions, d.alike)
 	for i, n := range d.compared {
-		fmt.Fprintf(&b, " %s %d,", aspectNames[i], n)
+		fmt.Fprintf(&b, " %s %d (else with nobody: %d),", aspectNames[i], n, d.alone[i])
 	}
 	fmt.Fprintf(&b, " excused: %v", d.excused)
 	return b.String()
@@ -275,6 +276,9 @@ func (d *differing) compare(t *testing.T, c *comparison) {
 		}
 		if !agree {
 			alike = false
+			if !slices.ContainsFunc(d.peers, func(p string) bool { return c.verdicts[p][a] == got[a] }) {
+				d.alone[a]++
+			}
 			continue
 		}
 		d.compared[a]++

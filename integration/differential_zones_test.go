@@ -27,7 +27,7 @@ var (
 	oddLabels   = []string{"A", "_tcp", `x\.y`, `\000`, `\255`, `a\032b`, `\@`, `q\"q`, `\\`, `s\;s`, `\(`, "xn--bcher-kva", strings.Repeat("l", 63), "*x", "**", "0", "-", `\200\201`}
 	// realmTypes are what zones are made of; some stand twice for their weight.
 	realmTypes = []uint16{dns.TypeA, dns.TypeA, dns.TypeAAAA, dns.TypeTXT, dns.TypeNS, dns.TypeNS, dns.TypeCNAME, dns.TypeCNAME, dns.TypeDNAME,
-		dns.TypeMX, dns.TypeSRV, dns.TypeHTTPS, dns.TypeSVCB, dns.TypeDS, dns.TypeCAA, dns.TypePTR, 65400}
+		dns.TypeMX, dns.TypeSRV, dns.TypeHTTPS, dns.TypeSVCB, dns.TypeDS, dns.TypeCAA, dns.TypePTR, dns.TypeNAPTR, dns.TypeSSHFP, 65400}
 	// askedTypes are asked for beside them.
 	askedTypes = []uint16{dns.TypeANY, dns.TypeSOA, dns.TypeRRSIG, dns.TypeNSEC, dns.TypeDNSKEY, dns.TypeCAA, dns.TypeSPF, dns.TypeNAPTR, 65401, dns.TypeNSEC3, dns.TypeCDS, dns.TypeNSEC3PARAM}
 )
@@ -97,11 +97,42 @@ func (r *realm) zone(origin string) string {
 		}
 		z.texts[strings.ToLower(text)] = true
 		fmt.Fprintln(&b, text)
+		if r.rnd.IntN(40) == 0 {
+			r.enlarge(&b, owner, ttl, typ)
+		}
 		z.types[strings.ToLower(owner)] = append(z.types[strings.ToLower(owner)], typ)
 		r.names = append(r.names, owner)
 	}
 	r.names = append(r.names, origin)
 	return b.String()
+}
+
+// enlarge makes a set one that fits into no datagram, or nearly fits into one; what would not stay a good zone it leaves.
+func (r *realm) enlarge(b *strings.Builder, owner string, ttl int, typ uint16) {
+	count := pick(r.rnd, []int{10, 20, 30, 40, 60, 100})
+	for i := range count {
+		var data string
+		switch typ {
+		case dns.TypeA:
+			data = fmt.Sprintf("192.0.3.%d", i)
+		case dns.TypeAAAA:
+			data = fmt.Sprintf("2001:db8:1::%x", i)
+		case dns.TypeTXT:
+			data = fmt.Sprintf("%d-%s", i, strings.Repeat("z", r.rnd.IntN(40)))
+		case dns.TypeMX:
+			data = fmt.Sprintf("%d m%d.%s", 10+i, i, r.base)
+		case dns.TypeNS:
+			data = under(fmt.Sprintf("n%d.", i), fitting(under(fmt.Sprintf("n%d.", i), owner), r.base))
+			if wireLength(data) > 255 || r.rnd.IntN(2) == 0 {
+				data = fmt.Sprintf("n%d.out.example.", i)
+			}
+		case dns.TypeSRV:
+			data = fmt.Sprintf("1 1 %d s%d.%s", i, i%3, r.base)
+		default:
+			return
+		}
+		fmt.Fprintf(b, "%s %d %s %s\n", owner, ttl, dns.Type(typ), data)
+	}
 }
 
 // laying knows what a zone holds so far.
@@ -150,8 +181,12 @@ func (z *laying) allows(owner string, typ uint16) bool {
 // name is a random name within origin.
 func (r *realm) name(origin string) string {
 	name := origin
-	for range r.rnd.IntN(4) {
-		name = under(pick(r.rnd, r.labels)+".", name)
+	depth := r.rnd.IntN(4)
+	if r.rnd.IntN(20) == 0 {
+		depth += r.rnd.IntN(8) // empty non-terminals in each other, and wildcards below them
+	}
+	for range depth {
+		name = fitting(under(pick(r.rnd, r.labels)+".", name), name)
 	}
 	if r.rnd.IntN(50) == 0 {
 		name = r.long(name)
@@ -228,6 +263,10 @@ func (r *realm) data(typ uint16) string {
 		return fmt.Sprintf("%d %s port=%d", n%2+1, r.anyName(), n)
 	case dns.TypeDS:
 		return fmt.Sprintf("%d 13 2 %064x", n, n)
+	case dns.TypeNAPTR:
+		return fmt.Sprintf(`%d 1 "s" "SIP+D2U" "" %s`, n, r.anyName())
+	case dns.TypeSSHFP:
+		return fmt.Sprintf("4 2 %064x", n)
 	case dns.TypeCAA:
 		return fmt.Sprintf(`0 issue "ca%d.example"`, n)
 	case 65400:
@@ -258,6 +297,14 @@ func (r *realm) askedName() string {
 		if r.rnd.IntN(3) == 0 {
 			name = r.long(name)
 		}
+	case 7: // a letter here and there
+		b := []byte(name)
+		for i, c := range b {
+			if (c|0x20 >= 'a' && c|0x20 <= 'z') && r.rnd.IntN(2) == 0 {
+				b[i] ^= 0x20
+			}
+		}
+		name = string(b)
 	}
 	return name
 }
@@ -278,7 +325,7 @@ func (r *realm) ask() (*dns.Msg, string) {
 		m.Question[0].Qclass = pick(r.rnd, []uint16{dns.ClassANY, dns.ClassCHAOS, dns.ClassHESIOD, dns.ClassNONE, 4711})
 	}
 	if r.rnd.IntN(8) > 0 {
-		m.SetEdns0(pick(r.rnd, []uint16{1232, 1232, 1232, 4096, 512, 512, 0, 300, 65535, 700}), r.rnd.IntN(2) == 0)
+		m.SetEdns0(pick(r.rnd, []uint16{1232, 1232, 1232, 4096, 512, 512, 0, 300, 65535, 700, uint16(513 + r.rnd.IntN(800))}), r.rnd.IntN(2) == 0)
 		o := m.IsEdns0()
 		switch r.rnd.IntN(40) {
 		case 0:
