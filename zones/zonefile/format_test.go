@@ -423,6 +423,30 @@ func TestFormatRandom(t *testing.T) {
 	}
 }
 
+// TestFormatRecords lays out records of every type, in all the ways that they are written.
+func TestFormatRecords(t *testing.T) {
+	lines, want := recordLines(t)
+	text := top
+	count := 0
+	for _, line := range lines {
+		if strings.Contains(want[line], "\t= ") && !strings.HasPrefix(line, "SOA ") {
+			text += fmt.Sprintf("r%d %s ; %d\n", count, line, count)
+			count++
+		}
+	}
+	if count < 300 {
+		t.Fatalf("only %d records", count)
+	}
+	for _, sorted := range []bool{false, true} {
+		out := formatGood(t, text, FormatOptions{Sort: sorted})
+		for i := range count {
+			if !strings.Contains(out, fmt.Sprintf("; %d\n", i)) {
+				t.Errorf("comment %d is lost", i)
+			}
+		}
+	}
+}
+
 func FuzzFormat(f *testing.F) {
 	f.Add(everything)
 	r := rand.New(rand.NewPCG(1, 2))

@@ -17,6 +17,12 @@ import (
 // not must have an error with a place.
 func FuzzRoundTrip(f *testing.F) {
 	f.Add(everything)
+	lines, want := recordLines(f)
+	for _, line := range lines {
+		if strings.Contains(want[line], "\t= ") {
+			f.Add(top + "x " + line + "\n")
+		}
+	}
 	f.Add(top + "a A 192.0.2.1\n$INCLUDE x\n$GENERATE 1-3 a$ A 192.0.2.$\n")
 	f.Add(top + "a TXT ( \"b\n c ) \\\" ; x\r\n\\$a\\000 CNAME \\@\n")
 	f.Add("\ufeff$ORIGIN .\n@ 1w SOA . . 1 1h 1m 1d 1s\nx TYPE65280 \\# 2 abcd\nx TXT \\# 2 0161\n")
@@ -61,7 +67,7 @@ func FuzzLayouts(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, typ uint16, data string) {
-		if layoutOf(typ) == nil || strings.ContainsAny(data, "\n\r()") {
+		if _, known := dns.TypeToRR[typ]; !known || layoutOf(typ) == nil || strings.ContainsAny(data, "\n\r()") {
 			t.Skip()
 		}
 		scan := newScanner([]byte(data))
@@ -73,9 +79,10 @@ func FuzzLayouts(f *testing.F) {
 		mine, fault := parseData(t, typ, data)
 		theirs, err := miekgData(typ, data)
 		switch {
+		case differsByType(typ):
 		case fault == nil && err == nil && !bytes.Equal(mine, theirs):
 			t.Errorf("%s %s: got %x, miekg/dns has %x", zones.TypeString(typ), data, mine, theirs)
-		case fault == nil && err != nil && !stricter(err):
+		case fault == nil && err != nil && !stricter(typ, err):
 			t.Errorf("%s %s: got %x, miekg/dns says %v", zones.TypeString(typ), data, mine, err)
 		}
 	})
@@ -103,9 +110,21 @@ func miekgData(typ uint16, data string) ([]byte, error) {
 	return zones.Rdata(rr)
 }
 
+// differsByType says of which types miekg/dns is known to make something else; TestRecordsAsMiekg has what.
+func differsByType(typ uint16) bool {
+	switch typ {
+	case dns.TypeISDN, dns.TypeNXT, dns.TypeLOC, dns.TypeAMTRELAY, dns.TypeNSEC3, dns.TypeSVCB, dns.TypeHTTPS:
+		return true
+	}
+	return false
+}
+
 // stricter says whether miekg/dns refuses for a reason of its own: it wants quotes around strings of these types, which BIND does not,
-// and four digits in each group of a locator.
-func stricter(err error) bool {
+// and four digits in each group of a locator. It knows less names of algorithms, and not all strings may have quotes.
+func stricter(typ uint16, err error) bool {
+	if !writtenByLayout(typ) {
+		return true
+	}
 	for _, own := range []string{"bad NAPTR ", "bad URI Target", "bad NID/L64 "} {
 		if strings.Contains(err.Error(), own) {
 			return true

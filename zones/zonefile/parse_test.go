@@ -111,6 +111,7 @@ func TestBadInput(t *testing.T) {
 				`6:7: bad string "\\300" in the TXT record of x.example.org.: a backslash must have a character behind it, or three digits up to 255`},
 		{"owner and data bad", "a..b A 192.0.2", "4:1: bad owner name \"a..b\": a label in it is empty\n4:8: bad IPv4 address \"192.0.2\" in the A record of a..b: four numbers up to 255 with dots between are needed"},
 		{"quoted owner", `"www" A 192.0.2.1`, `4:1: owner name "www" is quoted: write it without quotes`},
+		{"empty owner", `"" B`, "4:1: owner name \"\" is quoted: write it without quotes\n4:4: unknown record type \"B\""},
 		{"quoted type", `www "A" 192.0.2.1`, `4:5: a quoted string stands where the record's type is expected`},
 		{"forgotten dot", "www CNAME web.example.org\nmail.example.org A 192.0.2.1",
 			"4:11: warning: \"web.example.org\" has no final dot, so it means web.example.org.example.org.; write web.example.org. if that is not meant\n" +

@@ -130,7 +130,7 @@ func (p *parser) takenForOwner(h *header) string {
 	if p.src.scan.blank {
 		return ""
 	}
-	if text := h.first.text; text[0] == '#' || bytes.HasPrefix(text, []byte("//")) {
+	if text := h.first.text; bytes.HasPrefix(text, []byte("#")) || bytes.HasPrefix(text, []byte("//")) {
 		return `; a comment starts with ";"`
 	}
 	_, isType := lookupType(h.first.text)
