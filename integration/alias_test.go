@@ -177,6 +177,7 @@ func eventuallyAddresses(t testing.TB, addr, name, want string) {
 }
 
 func TestALIAS(t *testing.T) {
+	t.Parallel()
 	peerBinary(t, "unbound")
 	target := startTargetServer(t, "", "lb A 192.0.2.1\nlb A 192.0.2.2\ncname CNAME lb\n")
 	resolver, resolverProcess := startResolver(t, "", target.addr)
@@ -290,6 +291,7 @@ zone_defaults: {providers: [knot, copy]}
 
 // A first start while the resolver is dead: nothing is denied, and what a mirror has stays, until the target is known.
 func TestALIASUnresolved(t *testing.T) {
+	t.Parallel()
 	peerBinary(t, "unbound")
 	resolver := freePort(t)
 	mirror := startKnot(t, peerZone{"alias.test.", "$TTL 300\n@ SOA ns1 hostmaster 1 3600 600 1209600 60\n@ NS ns1\nns1 A 192.0.2.53\n@ A 192.0.2.99\n"})

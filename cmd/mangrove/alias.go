@@ -87,6 +87,7 @@ func (a *app) openAliases() {
 	if errors.Is(err, fs.ErrNotExist) {
 		return
 	}
+	a.aliasesKept = string(text)
 	var states []alias.State
 	if err == nil {
 		states, err = alias.Decode(text)
@@ -351,12 +352,10 @@ func (a *app) publishResolvedLocked(st *zoneState, next *source) error {
 		changes = append(changes, zones.Change{Name: key.name, Type: key.typ, New: final[key]})
 	}
 	reasons := aliasReasons(st.src, next)
-	// The source is taken up in any case: what is probed and what is published next follows from it.
-	before := st.src
+	// Taken up in any case: what is probed, and what is published next, follows from it.
 	st.src, st.decisions = next, byRRset(nil, decisions)
 	a.indexLocked(next.origin, st)
 	if _, err := a.live.PublishChanges(next.origin, changes, reasons); err != nil {
-		st.src = before
 		return err
 	}
 	for _, reason := range reasons {
@@ -427,8 +426,13 @@ func addressesOf(al *aliasing) map[zones.Name][]string {
 // saveAliases writes what is known of targets. That it fails is no harm but after a restart while resolvers are dark.
 func (a *app) saveAliases() {
 	text := alias.Encode(a.aliases.States())
+	if string(text) == a.aliasesKept || a.aliasesKept == "" && string(text) == string(alias.Encode(nil)) {
+		return
+	}
 	path := filepath.Join(a.config().Data, aliasFile)
 	if err := writeAtomically(path, text); err != nil {
 		a.log.Error("addresses of ALIAS targets are not kept for the next start", "err", err)
+		return
 	}
+	a.aliasesKept = string(text)
 }

@@ -36,20 +36,21 @@ type app struct {
 	load    *load            // of the start; nil unless it serves
 	server  *resolver.Server // nil unless it serves
 
-	store   store.Store
-	sources *sources
-	live    *live.Publisher
-	monitor *healthcheck.Monitor
-	engine  *providers.Engine
-	drivers drivers
-	watcher *zonefile.Watcher
-	flipped chan struct{} // verdicts changed: they are worth keeping
-	handNow chan struct{} // something was added to handing
-	memory  trimmer
-	term    *terminal // where progress is shown; nil: nowhere
-	aliases *alias.Keeper
-	coming  atomic.Pointer[zones.Catalog] // what is about to be served, while ALIAS records are resolved for that; nil: nothing is
-	doubts  []doubt                       // zones that the start took from the store; the start's, then settleLoop's
+	store       store.Store
+	sources     *sources
+	live        *live.Publisher
+	monitor     *healthcheck.Monitor
+	engine      *providers.Engine
+	drivers     drivers
+	watcher     *zonefile.Watcher
+	flipped     chan struct{} // verdicts changed: they are worth keeping
+	handNow     chan struct{} // something was added to handing
+	memory      trimmer
+	term        *terminal // where progress is shown; nil: nowhere
+	aliases     *alias.Keeper
+	aliasesKept string                        // what aliasFile holds; openAliases', then aliasLoop's
+	coming      atomic.Pointer[zones.Catalog] // what is about to be served, while ALIAS records are resolved for that; nil: nothing is
+	doubts      []doubt                       // zones that the start took from the store; the start's, then settleLoop's
 
 	cfg atomic.Pointer[config] // in force
 

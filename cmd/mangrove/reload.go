@@ -198,6 +198,9 @@ func (a *app) readConfig() bool {
 	if a.server != nil {
 		a.takeUpCookies()
 	}
+	if !slices.Equal(next.Resolvers, old.Resolvers) || !slices.Equal(next.AliasNetworks, old.AliasNetworks) {
+		a.aliases.Retry()
+	}
 	if len(restart) > 0 {
 		a.log.Warn("mangrove.yaml: changed, but taken up by a restart alone", "keys", strings.Join(restart, ", "))
 	}

@@ -252,6 +252,20 @@ func (k *Keeper) First(ctx context.Context) {
 	all.Wait()
 }
 
+// Retry has the targets that could not be resolved asked for now, and not when their time comes: resolvers may be others.
+func (k *Keeper) Retry() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, t := range k.targets {
+		if t.Problem != "" && t.place >= 0 {
+			k.due.remove(t)
+			t.Next, t.failures = time.Now(), 0
+			k.due.put(t)
+		}
+	}
+	poke(k.wake)
+}
+
 // Run keeps the targets fresh until ctx ends.
 func (k *Keeper) Run(ctx context.Context) error {
 	timer := time.NewTimer(0)

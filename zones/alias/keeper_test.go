@@ -312,6 +312,27 @@ func TestFirstCutShort(t *testing.T) {
 	})
 }
 
+// With other resolvers, nobody waits for the end of a pause.
+func TestRetry(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake("a.example. A", "!REFUSED", "a.example. AAAA", "!REFUSED", "b.example. A", "192.0.2.2")
+		k := New(Options{Ask: f.Ask, Random: fixed(0)})
+		k.Set(records("1.example. a.example.", "2.example. b.example."))
+		start(t, k)
+		time.Sleep(65 * time.Second) // one of a minute has begun
+		f.set("a.example. A", "192.0.2.1", "a.example. AAAA", "-")
+		before := f.count("b.example. A")
+		k.Retry()
+		synctest.Wait()
+		if got := known(k, "a.example."); got != "192.0.2.1" {
+			t.Errorf("got %q", got)
+		}
+		if got := f.count("b.example. A"); got != before {
+			t.Error("what is known was asked for as well")
+		}
+	})
+}
+
 // What no record leads to any more is asked for no more, also when a question for it is under way.
 func TestSetDrops(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
