@@ -2,6 +2,7 @@ package resolver
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"net/netip"
 	"strings"
@@ -408,7 +409,7 @@ func TestRatePrefixes(t *testing.T) {
 func TestRateBounds(t *testing.T) {
 	for _, limit := range []RateLimit{
 		{Mode: RateOn}, {Mode: RateOn, Responses: -1, Slip: -5, Window: -time.Hour, IPv4Prefix: -1, IPv6Prefix: -1},
-		{Mode: RateOn, Responses: 1 << 40, NXDomains: MaxRate, Errors: 1, All: 3, Slip: 1 << 40, Window: 1 << 60, IPv4Prefix: 99, IPv6Prefix: 999},
+		{Mode: RateOn, Responses: math.MaxInt, NXDomains: MaxRate, Errors: 1, All: 3, Slip: math.MaxInt, Window: 1 << 60, IPv4Prefix: 99, IPv6Prefix: 999},
 	} {
 		r := newRater(t, limit)
 		for _, client := range []string{"192.0.2.1", "2001:db8::1", "0.0.0.0", "::"} {
