@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/miekg/dns"
@@ -93,7 +94,10 @@ func New(z *zones.Zone, hashes ...Algorithm) (zones.RRset, error) {
 		return zones.RRset{}, fmt.Errorf("digest %s: %w", z.Origin(), ErrSOA)
 	}
 	out := zones.RRset{Name: z.Origin(), Type: dns.TypeZONEMD, TTL: soa.TTL}
-	for _, a := range hashes {
+	for i, a := range hashes {
+		if slices.Contains(hashes[:i], a) {
+			continue // a pair of scheme and hash that stands twice proves nothing (RFC 8976 2)
+		}
 		digest, err := Digest(z, a)
 		if err != nil {
 			return zones.RRset{}, err

@@ -152,7 +152,7 @@ func TestCanonical(t *testing.T) {
 
 func TestNew(t *testing.T) {
 	z := parse(t, "example.org", plain)
-	set, err := zonemd.New(z, zonemd.SHA384, zonemd.SHA512)
+	set, err := zonemd.New(z, zonemd.SHA384, zonemd.SHA512, zonemd.SHA384)
 	if err != nil {
 		t.Fatal(err)
 	}
