@@ -58,5 +58,18 @@
 // What is rare, and what changes something, goes to [Options.Rare]: UPDATE, NOTIFY, transfers, TSIG. Without it such
 // requests are refused. Health checks add nothing to a query: a withdrawn record is not in the catalog. Nothing is signed
 // here, and no signature is looked into.
-// DNS cookies (RFC 7873) are ignored, so a request without question is FORMERR, cookie or not.
+//
+// # Options of EDNS
+//
+// Cookies (RFC 7873, cookie.go) are made and checked as RFC 9018 has it, if there are secrets. Who has none, or none of ours, is answered as
+// ever, with a fresh one: BADCOOKIE is for whom limits demand it of, and for the question whether a cookie is good (5.4). A good cookie
+// younger than half an hour goes back as it came. Every reply has it but BADVERS, since of another version of EDNS we do not know the
+// options, and FORMERR for a malformed one. Of several COOKIE options the first counts (RFC 7873 5.2). Without a
+// cookie in the query neither a clock nor an address is looked at.
+//
+// EXPIRE (RFC 7314) is answered to questions for the SOA of a zone, with what that says. CLIENT-SUBNET (RFC 7871) is read, and
+// refused where it is malformed; since no answer depends on it, none has it (7.2.1). Padding (RFC 7830) is for encrypted transports.
+// Extended errors (RFC 8914) tell what a code alone does not: nothing to answer from yet (14), this is not for you (18), none of our
+// zones (20), we do not do this (21), the zone has no SOA (24), no type to ask for (30). What is wrong with signatures is told to the
+// operator, not to who asks: to know it of each answer would cost every answer.
 package resolver
