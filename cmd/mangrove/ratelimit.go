@@ -17,7 +17,7 @@ type rateLimitConfig struct {
 	Errors     int           `yaml:"errors_per_second" doc:"errors and refusals to one network; 0 is no limit"`
 	All        int           `yaml:"all_per_second" doc:"everything to one network, besides the others; 0 is no limit"`
 	Window     time.Duration `yaml:"window" doc:"how long after a flood a network is still limited, at most"`
-	Slip       int           `yaml:"slip" doc:"each so manieth limited answer is sent truncated, the others are dropped; 1 sends all, 0 none"`
+	Slip       int           `yaml:"slip" doc:"every Nth limited answer is sent truncated, the others are dropped; 1 sends all, 0 none"`
 	IPv4Prefix int           `yaml:"ipv4_prefix" doc:"length of what counts as one network in IPv4"`
 	IPv6Prefix int           `yaml:"ipv6_prefix" doc:"length of what counts as one network in IPv6"`
 	Exempt     []network     `yaml:"exempt" doc:"networks that are never limited"`
