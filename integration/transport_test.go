@@ -109,6 +109,30 @@ func TestEDNS(t *testing.T) {
 	}
 }
 
+// What a server says of itself in class CH is configured, each for itself (RFC 4892 3); TestMessages has it hidden.
+func TestServerNames(t *testing.T) {
+	t.Parallel()
+	n := newNode(t, "server: {identity: ams1, version: none of your business}\n")
+	n.start()
+	for name, want := range map[string]string{
+		"id.server.": "ams1", "HOSTNAME.bind.": "ams1", "version.server.": "none of your business", "version.bind.": "none of your business",
+	} {
+		q := query(name, dns.TypeTXT)
+		q.Question[0].Qclass = dns.ClassCHAOS
+		r, err := exchange(n.addr, "udp", q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		txt := new(dns.TXT)
+		if len(r.Answer) == 1 {
+			txt, _ = r.Answer[0].(*dns.TXT)
+		}
+		if r.Rcode != dns.RcodeSuccess || txt == nil || txt.Hdr.Class != dns.ClassCHAOS || strings.Join(txt.Txt, "|") != want {
+			t.Errorf("%s: %v; want %q", name, r, want)
+		}
+	}
+}
+
 // One TCP connection carries many questions (RFC 7766 6.2.1), and answers come for all of them.
 func TestPipelining(t *testing.T) {
 	t.Parallel()

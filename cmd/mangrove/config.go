@@ -77,6 +77,8 @@ type serverConfig struct {
 	TCPConnections int           `yaml:"tcp_connections" doc:"most TCP connections at a time"`
 	TCPPerClient   int           `yaml:"tcp_per_client" doc:"most TCP connections at a time from one /24 or /56"`
 	NSID           string        `yaml:"nsid" doc:"name server identifier (RFC 5001); empty gives none"`
+	Identity       string        `yaml:"identity" doc:"answer to id.server and hostname.bind, class CH (RFC 4892); empty hides it"`
+	Version        string        `yaml:"version" doc:"answer to version.server and version.bind, class CH; empty hides it"`
 }
 
 type flapConfig struct {

@@ -102,7 +102,7 @@ func serve(ctx context.Context, cfg *config, log *slog.Logger, term *terminal, r
 	}
 	server := resolver.New(resolver.Options{
 		Listen: cfg.Listen, Catalog: a.live.Catalog, Workers: resolver.Schedule(cfg.Server.Workers), MaxUDPSize: int(cfg.Server.MaxUDPSize), Log: log,
-		Identity:  resolver.Identity{NSID: cfg.Server.NSID},
+		Identity:  resolver.Identity{NSID: cfg.Server.NSID, Name: cfg.Server.Identity, Version: cfg.Server.Version},
 		RateLimit: cfg.RateLimit.limit(), CookieSecrets: a.startCookies(),
 		TCP: resolver.TCPOptions{Idle: cfg.Server.TCPIdle, MaxConns: cfg.Server.TCPConnections, MaxPerPrefix: cfg.Server.TCPPerClient},
 	})
