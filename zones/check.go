@@ -26,9 +26,13 @@ type CheckOptions struct {
 //
 // What stands in the text alone (TTLs that differ within an RRset, repeated records) is for the parser to say.
 func Check(z *Zone, o CheckOptions) []Problem {
-	c := &checker{z: z, o: o, glue: make(map[Node]bool), looped: make(map[Node]bool)}
+	if z.denial != Unsigned {
+		z = z.Compact() // what is known of its chain is in the base
+	}
+	c := &checker{z: z, o: o, glue: make(map[Node]bool), looped: make(map[Node]bool), signs: nodeSigned(z.node(z.apex))}
 	c.apex()
 	c.collectGlue()
+	chain := c.chainChecker()
 	var cover cover
 	for w := z.walk(); w.next(); {
 		n := checked{node: w.current, b: w.node, rel: nodeName(w.node), heads: nodeHeads(w.node)}
@@ -45,9 +49,11 @@ func Check(z *Zone, o CheckOptions) []Problem {
 			c.exclusive(n)
 			c.delegation(n)
 			c.signed(n)
+			chain.name(n)
 		default:
 			c.exclusive(n)
 			c.signed(n)
+			chain.name(n)
 			c.names(n)
 			c.targets(n)
 			c.addressAlias(n)
@@ -57,6 +63,8 @@ func Check(z *Zone, o CheckOptions) []Problem {
 			}
 		}
 	}
+	chain.end()
+	c.more()
 	if o.Where != nil {
 		slices.SortStableFunc(c.out, func(a, b Problem) int {
 			return cmp.Or(cmp.Compare(a.Pos.File, b.Pos.File), cmp.Compare(a.Pos.Line, b.Pos.Line), cmp.Compare(a.Pos.Col, b.Pos.Col))
@@ -73,6 +81,9 @@ type checker struct {
 	out    []Problem
 	glue   map[Node]bool // nodes below delegations that servers of a delegation are called by
 	looped map[Node]bool // in a chain of CNAMEs that was reported
+	signs  bool          // the zone comes signed
+	params []hashParams  // of its NSEC3PARAM records
+	counts fewCounts
 }
 
 // checked is the node at hand.

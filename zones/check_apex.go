@@ -22,6 +22,7 @@ func (c *checker) apex() {
 		c.zoneProblem("has no SOA record; a zone starts with one")
 	}
 	c.hashing(n)
+	c.proofs(n)
 	switch s, ok := nodeType(b, dns.TypeNS); {
 	case !ok:
 		c.zoneProblem("has no NS record; name the servers of the zone, two at least")

@@ -38,7 +38,8 @@
 //   - Signatures (RRSIG) that come with a zone lie behind the records that they cover, so that an answer with them is one
 //     copy; as values they are an RRset of their own (signature.go). A zone signed with NSEC or NSEC3 has a chain behind
 //     its nodes: the owners of those records in order, and a tree that finds what covers a name which does not exist
-//     (chain.go). With NSEC3 each node says which record matches or covers its own name (hashed.go).
+//     (chain.go). Which chain denies is decided by what stands at the apex (denial.go): NSEC3 where NSEC3PARAM speaks of a chain that is
+//     there, else NSEC. With NSEC3 each node says which record matches or covers its own name (hashed.go).
 //   - Places are offsets, the arena depends on nothing of its process but the seed of the hashes: it may lie
 //     in a mapped file (image.go). A data directory keeps its seed for that; else it is random in each process.
 //

@@ -79,8 +79,7 @@ func (z *Zone) hashParams() hashParams {
 type hashedName [1 + hashLabel32]byte
 
 // hash hashes a name in wire form, lower case, that ends with origin.
-func (p hashParams) hash(rel []byte, origin string) (out hashedName) {
-	const hexAlphabet = "0123456789abcdefghijklmnopqrstuv"
+func (p hashParams) hash(rel []byte, origin string) hashedName {
 	var buf [maxName + 256]byte
 	n := copy(buf[:], rel)
 	n += copy(buf[n:], origin)
@@ -91,6 +90,15 @@ func (p hashParams) hash(rel []byte, origin string) (out hashedName) {
 		n += copy(buf[n:], p.salt)
 		sum = sha1.Sum(buf[:n])
 	}
+	return encodeHash(sum)
+}
+
+// hashSum is a hash as NSEC3 records hold that of the next name.
+type hashSum = [sha1.Size]byte
+
+// encodeHash returns the name that a hash has.
+func encodeHash(sum hashSum) (out hashedName) {
+	const hexAlphabet = "0123456789abcdefghijklmnopqrstuv"
 	out[0] = hashLabel32
 	for i, at := 0, 1; i < len(sum); i, at = i+5, at+8 {
 		v := uint64(binary.BigEndian.Uint32(sum[i:]))<<8 | uint64(sum[i+4])
