@@ -68,6 +68,29 @@ func TestCheckALIAS(t *testing.T) {
 	}
 }
 
+// No signature would cover the addresses that an ALIAS brings.
+func TestCheckALIASSigned(t *testing.T) {
+	res, err := zonefile.ParseBytes("z", []byte(`$TTL 300
+@ IN SOA ns.example.net. h.example.net. 1 3600 600 1209600 60
+@ IN RRSIG SOA 13 2 300 20360101000000 20260101000000 1 example.org. AAAA
+@ IN NS ns.example.net.
+x IN ALIAS lb.example.net.
+`), zonefile.Options{Origin: zones.MustParseName("example.org.")})
+	if err != nil || res.Zone == nil {
+		t.Fatal(err, res)
+	}
+	var got []string
+	for _, p := range zones.Check(res.Zone, zones.CheckOptions{Where: res.Where}) {
+		if p.Severity == zones.Error {
+			got = append(got, p.String())
+		}
+	}
+	want := []string{"z:5:1: x.example.org. ALIAS stands in a zone that comes signed, and no signature would cover the addresses of its target; write A and AAAA records before signing"}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Error(d)
+	}
+}
+
 // What is authoritative is listed, and what is not isn't.
 func TestALIASes(t *testing.T) {
 	res, err := zonefile.ParseBytes("z", []byte(`$TTL 300

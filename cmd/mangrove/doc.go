@@ -8,6 +8,7 @@
 //	reload.go    when which files are read: as they change, on SIGHUP; progress.go tells how far that is
 //	aside_*.go   work that answers must not wait for: threads of low priority; memory.go gives back what it leaves
 //	publish.go   loaded zones + verdicts -> what is served: the joint of everything
+//	alias*.go    ALIAS records: loaded zones with addresses in their place, new addresses as they are heard; check, status
 //	drivers.go   accounts -> drivers, zones -> mirrors; discreet.go keeps their secrets out of errors
 //	app.go       all of it held together, without sockets and loops
 //	serve.go     the sockets and loops: what starts when, what stops when
@@ -24,6 +25,9 @@
 //	healthcheck.Monitor ─► transitions ────────┘                  └─ journaled ─► providers.Engine
 //	        ▲                                  │
 //	        └───────── watches, from loaded ───┘
+//
+// A source with ALIAS records counts as loaded with addresses in their place (source.loaded); others make another source of the
+// same files, published as a verdict is.
 //
 // One lock (app.mu) orders every change of what is served. Answers take no part in it: they load a pointer. Reading files,
 // comparing zones, probing, journaling and talking to providers happen outside of it, so that a verdict never waits for another
