@@ -53,7 +53,7 @@ func ParseType(s string) (uint16, error) {
 func (s RRset) IsZero() bool { return len(s.Data) == 0 }
 
 // RR returns record i for the edges of the program. The error says that the RDATA is not
-// what its type demands, which a parsed zone never holds.
+// what its type demands, which a parsed zone never holds, or that miekg/dns has no form for it, as for rare ones of rare types.
 func (s RRset) RR(i int) (dns.RR, error) {
 	hdr := dns.RR_Header{Name: s.Name.String(), Rrtype: s.Type, Class: dns.ClassINET, Ttl: s.TTL, Rdlength: uint16(len(s.Data[i]))}
 	if len(s.Data[i]) == 0 && !mayBeEmpty(s.Type) {
@@ -64,7 +64,18 @@ func (s RRset) RR(i int) (dns.RR, error) {
 		return nil, fmt.Errorf("%s %s: %w", s.Name, TypeString(s.Type), err)
 	}
 	escapeOctets(rr)
+	if !packsTo(rr, s.Data[i]) {
+		return nil, fmt.Errorf("%s %s: miekg/dns cannot represent the data", s.Name, TypeString(s.Type))
+	}
 	return rr, nil
+}
+
+// packsTo says whether rr has data, octet for octet. Some types lose something on the way, such as the relay of an AMTRELAY record
+// with its discovery bit set: a record that is not the zone's must not go to anybody.
+func packsTo(rr dns.RR, data []byte) bool {
+	buf := make([]byte, dns.Len(rr)+len(data)+255)
+	end, err := dns.PackRR(rr, buf, 0, nil, false)
+	return err == nil && end >= len(data) && bytes.Equal(buf[end-len(data):end], data)
 }
 
 // escapeOctets mends fields that miekg/dns unpacks as they are, but takes for escaped when it prints or packs them: a

@@ -26,7 +26,7 @@ func mustRRs(t *testing.T, lines ...string) []dns.RR {
 
 func TestTypes(t *testing.T) {
 	for typ, want := range map[uint16]string{
-		1: "A", 28: "AAAA", 65: "HTTPS", 64: "SVCB", 0: "TYPE0", 65535: "TYPE65535", 65401: "TYPE65401", 65280: "TYPE65280",
+		1: "A", 28: "AAAA", 65: "HTTPS", 64: "SVCB", 0: "TYPE0", 65535: "TYPE65535", 65401: "ALIAS", 65280: "TYPE65280",
 	} {
 		if got := TypeString(typ); got != want {
 			t.Errorf("TypeString(%d): got %s, want %s", typ, got, want)
@@ -87,6 +87,7 @@ func TestOddRdata(t *testing.T) {
 		{dns.TypeNULL, "", `\# 0`, ""},
 		{dns.TypeNULL, "ab", `\# 2 6162`, ""},
 		{65280, "", `\# 0`, ""},
+		{dns.TypeAMTRELAY, "\x0a\x81\xc0\x00\x02\x01", `\# 6 0A81C0000201`, "a.example. AMTRELAY: miekg/dns cannot represent the data"},
 	}
 	for _, tt := range tests {
 		s := RRset{name, tt.typ, 60, [][]byte{[]byte(tt.data)}}
