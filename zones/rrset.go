@@ -70,8 +70,8 @@ func (s RRset) RR(i int) (dns.RR, error) {
 	return rr, nil
 }
 
-// packsTo says whether rr has data, octet for octet. Some types lose something on the way, such as the relay of an AMTRELAY record
-// with its discovery bit set: a record that is not the zone's must not go to anybody.
+// packsTo says whether rr has data, octet for octet. miekg/dns takes data that end early for shorter records, and gives an ISDN
+// record a subaddress: a record that is not the zone's must not go to anybody.
 func packsTo(rr dns.RR, data []byte) bool {
 	buf := make([]byte, dns.Len(rr)+len(data)+255)
 	end, err := dns.PackRR(rr, buf, 0, nil, false)

@@ -87,7 +87,8 @@ func TestOddRdata(t *testing.T) {
 		{dns.TypeNULL, "", `\# 0`, ""},
 		{dns.TypeNULL, "ab", `\# 2 6162`, ""},
 		{65280, "", `\# 0`, ""},
-		{dns.TypeAMTRELAY, "\x0a\x81\xc0\x00\x02\x01", `\# 6 0A81C0000201`, "a.example. AMTRELAY: miekg/dns cannot represent the data"},
+		{dns.TypeAMTRELAY, "\x0a\x81\xc0\x00\x02\x01", `\# 6 0A81C0000201`, "a.example. AMTRELAY: dns: bad rdlength"},
+		{dns.TypeSRV, "\x00\x02", `\# 2 0002`, "a.example. SRV: miekg/dns cannot represent the data"},
 	}
 	for _, tt := range tests {
 		s := RRset{name, tt.typ, 60, [][]byte{[]byte(tt.data)}}
