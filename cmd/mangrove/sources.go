@@ -135,8 +135,11 @@ func (src *source) noteConfigGone(before *source) {
 		Text: "the file is gone; the zone is served without its health rules, and mirrored as zone_defaults say"})
 }
 
-// readSource reads and judges the files of one zone, without what was before.
-func readSource(reader *zonefile.Reader, cfg *config, f zonefile.ZoneFile, now time.Time) *source {
+// judge says what is wrong with a zone, whose records are where the second argument says.
+type judge func(*zones.Zone, func(zones.Name, uint16, int) zones.Pos) []zones.Problem
+
+// readSource reads and judges the files of one zone, without what was before. more are judges who are too slow for a zone that waits to be served.
+func readSource(reader *zonefile.Reader, cfg *config, f zonefile.ZoneFile, now time.Time, more ...judge) *source {
 	src := &source{origin: f.Origin, path: f.Path, read: now, state: sourceBroken, fresh: true}
 	conf, rules, confProblems := cfg.zoneConfigOf(f)
 	res, err := reader.Parse(context.Background(), f.Path, zonefile.Options{Origin: f.Origin, IncludeRoot: cfg.Zones})
@@ -155,6 +158,9 @@ func readSource(reader *zonefile.Reader, cfg *config, f zonefile.ZoneFile, now t
 		zone, digest = judgeDigest(zone, res.Where)
 		problems = append(problems, digest...)
 		problems = append(problems, zones.Check(res.Zone, zones.CheckOptions{Where: res.Where, Checked: checkedNames(rules)})...)
+		for _, j := range more {
+			problems = append(problems, j(res.Zone, res.Where)...)
+		}
 		if conf != nil {
 			confProblems = append(confProblems, conf.against(cfg, res.Zone, rules)...)
 		}

@@ -92,7 +92,7 @@ func (d *digester) node() {
 		data := make([][]byte, 0, len(s.Data))
 		for _, rdata := range s.Data {
 			if !apex || s.Type != dns.TypeRRSIG || covers(rdata) != dns.TypeZONEMD {
-				data = append(data, canonical(s.Type, rdata))
+				data = append(data, zones.CanonicalData(s.Type, rdata))
 			}
 		}
 		slices.SortFunc(data, bytes.Compare)

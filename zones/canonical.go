@@ -1,4 +1,4 @@
-package zonemd
+package zones
 
 import "github.com/miekg/dns"
 
@@ -25,9 +25,9 @@ func namesIn(typ uint16) (octets, strings, names int) {
 	return 0, 0, 0
 }
 
-// canonical returns data in canonical form: itself, or a copy where a name in it has a capital letter. Data that is not what
+// CanonicalData returns the RDATA of a type in canonical form (RFC 4034 6.2), as signatures and digests have it: itself, or a copy where a name in it has a capital letter. Data that is not what
 // its type demands stays as it is from there on.
-func canonical(typ uint16, rdata []byte) []byte {
+func CanonicalData(typ uint16, rdata []byte) []byte {
 	octets, strings, names := namesIn(typ)
 	if names == 0 {
 		return rdata
