@@ -78,7 +78,7 @@ func (cc *chainChecker) unprovable(p pendingName) {
 		}
 		if b := cc.c.z.node(n); b[0]&flagWild != 0 {
 			cc.c.few(fewOptedOut, p.owner, dns.TypeNSEC3, p.record, "opts out %s, and there is a wildcard below %s: nothing can prove that it does not stand for names below the one, and "+
-				"resolvers that validate refuse to say that these do not exist; sign the zone without opt-out", cc.c.z.nameOf(p.n.b), cc.c.z.nameOf(b))
+				"of the resolvers that validate some answer SERVFAIL for these (Unbound), others take their denial for unsigned (BIND); sign the zone without opt-out", cc.c.z.nameOf(p.n.b), cc.c.z.nameOf(b))
 		}
 		return
 	}
