@@ -400,6 +400,39 @@ func TestALIASHealth(t *testing.T) {
 	eventuallyAddresses(t, n.addr, "www.other.test.", both)
 }
 
+// What the first start heard outlives a crash, though it never changed.
+func TestALIASCrash(t *testing.T) {
+	t.Parallel()
+	server := &dns.Server{Addr: freePort(t), Net: "udp", Handler: dns.HandlerFunc(func(w dns.ResponseWriter, q *dns.Msg) {
+		m := new(dns.Msg).SetReply(q)
+		m.RecursionAvailable = true
+		if q.Question[0].Qtype == dns.TypeA {
+			m.Answer = append(m.Answer, &dns.A{Hdr: dns.RR_Header{Name: q.Question[0].Name, Rrtype: dns.TypeA, Class: dns.ClassINET, Ttl: 3600}, A: net.ParseIP("192.0.2.1")})
+		}
+		_ = w.WriteMsg(m) // who asked asks again
+	})}
+	up := make(chan struct{})
+	server.NotifyStartedFunc = func() { close(up) }
+	go func() { _ = server.ListenAndServe() }() // ends with Shutdown
+	<-up
+	n := newNode(t, fmt.Sprintf("resolvers: [%q]\n", server.Addr))
+	n.write("zones/alias.test.zone", aliasZone)
+	n.start()
+	eventuallyAddresses(t, n.addr, "alias.test.", "192.0.2.1")
+	eventually(t, "aliases.json is there", func() (bool, string) {
+		_, err := os.Stat(n.path("data/aliases.json"))
+		return err == nil, fmt.Sprint(err)
+	})
+	n.kill()
+	if err := server.Shutdown(); err != nil {
+		t.Fatal(err)
+	}
+	n.start()
+	if got := addressesAt(t, n.addr, "alias.test."); got != "192.0.2.1" {
+		t.Errorf("after a crash, with its resolver dead, the ALIAS has %s", got)
+	}
+}
+
 // Two zones whose ALIAS records lead to each other: neither has an address, and that is said where they stand.
 func TestALIASRing(t *testing.T) {
 	n := newNode(t, "resolvers: [127.0.0.1:1]\n")

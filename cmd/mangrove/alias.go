@@ -253,6 +253,7 @@ func aliasSets(records []alias.Record) map[zones.Name]zones.RRset {
 func (a *app) aliasLoop(ctx context.Context) error {
 	served, cancel := a.live.Subscribe()
 	defer cancel()
+	a.saveAliases() // what the start has heard: nothing may change for long, and a crash comes without a warning
 	var save <-chan time.Time
 	for {
 		select {
