@@ -115,7 +115,7 @@ func (d *differing) round(t *testing.T, rnd *rand.Rand, questions, number int) {
 	realms = slices.DeleteFunc(realms, func(r *realm) bool {
 		return slices.ContainsFunc(r.zones, func(z peerZone) bool { return !ok[z.origin] })
 	})
-	if len(realms) < 100 {
+	if len(realms) < 75 { // of 150, of which a third has something that somebody refuses
 		t.Errorf("only %d realms are served by all", len(realms))
 	}
 	apex := make(map[string]bool)
@@ -239,13 +239,18 @@ func (c *comparison) asked() *dns.Msg {
 	return m
 }
 
-// crowded says whether an answer nearly fills a datagram. Which addresses that are a courtesy are in it is everybody's own choice.
+// crowded says whether an answer nearly fills a datagram. Which addresses that are a courtesy are in it is everybody's own choice, and
+// whether an address goes without the signature that does not fit (RFC 4035 3.1.1).
 func (c *comparison) crowded() bool {
 	most := 0
 	for _, size := range c.sizes {
 		most = max(most, size)
 	}
-	return c.question.network == "udp" && most > udpLimit(c.asked())-80
+	room := 80
+	if o := c.asked().IsEdns0(); o != nil && o.Do() {
+		room += 160
+	}
+	return c.question.network == "udp" && most > udpLimit(c.asked())-room
 }
 
 // udpLimit is how long the answer to a question may be over UDP.
