@@ -20,6 +20,7 @@ var decisions = []decision{
 	{"DS of a zone that its parent does not delegate", undelegatedDS},
 	{"aliases through all zones", acrossZones},
 	{"answers that just fit", justFits},
+	{"wildcards that are empty", emptyWildcard},
 }
 
 // fileDecision is the same for zone files: mangrove refuses what the three load alike, and says nothing but this.
@@ -177,6 +178,84 @@ func justFits(c *comparison, a aspect) bool {
 	}
 	m := c.answers["mangrove"]
 	return a == aspectTruncated && m != nil && !m.Truncated && c.sizes["mangrove"] <= limit && c.sizes["mangrove"] > limit-255
+}
+
+// emptyWildcard is a name that a wildcard stands for which is an empty non-terminal, in a zone with NSEC: mangrove proves that it is empty too, by one more record,
+// which leads from before the wildcard to a name below it.
+func emptyWildcard(c *comparison, a aspect) bool {
+	m, other := c.answers["mangrove"], c.answers["bind"]
+	if m == nil || other == nil || a != aspectAuthority || m.Rcode != dns.RcodeSuccess || soaOf(m) == "" {
+		return false
+	}
+	names := chain(m)
+	name := names[len(names)-1]
+	theirs := "\n" + c.verdicts["bind"][aspectAuthority] + "\n"
+	var proof *dns.NSEC
+	more := 0
+	for _, rr := range m.Ns {
+		if strings.Contains(theirs, "\n"+recordText(rr)+"\n") {
+			continue
+		}
+		switch rr := rr.(type) {
+		case *dns.NSEC:
+			if proof != nil {
+				return false
+			}
+			proof = rr
+		case *dns.RRSIG:
+			if rr.TypeCovered != dns.TypeNSEC {
+				return false
+			}
+		default:
+			return false
+		}
+		more++
+	}
+	if proof == nil || len(m.Ns)-more != len(other.Ns) {
+		return false
+	}
+	_, encloser, ok := strings.Cut(strings.ToLower(proof.NextDomain), ".*.")
+	return ok && encloser != name && dns.IsSubDomain(encloser, name)
+}
+
+// TestEmptyWildcardExcused holds the difference to what it is of.
+func TestEmptyWildcardExcused(t *testing.T) {
+	answer := func(rcode int, question string, records ...string) *dns.Msg {
+		m := new(dns.Msg).SetQuestion(question, dns.TypeA)
+		m.Response, m.Rcode = true, rcode
+		for _, r := range append(records, "example. 60 SOA a. b. 1 2 3 4 60") {
+			rr, err := dns.NewRR(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			m.Ns = append(m.Ns, rr)
+		}
+		return m
+	}
+	const (
+		closer = "a.*.w.example. 60 NSEC zz.example. A RRSIG NSEC"
+		empty  = "w.example. 60 NSEC a.*.w.example. TXT RRSIG NSEC"
+		sig    = "w.example. 60 RRSIG NSEC 13 2 60 20300101000000 20200101000000 1 example. AAAA"
+	)
+	for _, tt := range []struct {
+		name         string
+		ours, theirs *dns.Msg
+		want         bool
+	}{
+		{"one more", answer(0, "x.w.example.", closer, empty, sig), answer(0, "x.w.example.", closer), true},
+		{"of a name deeper", answer(0, "x.y.w.example.", closer, empty, sig), answer(0, "x.y.w.example.", closer), true},
+		{"none", answer(0, "x.w.example.", closer), answer(0, "x.w.example.", closer), false},
+		{"NXDOMAIN", answer(dns.RcodeNameError, "x.w.example.", closer, empty, sig), answer(dns.RcodeNameError, "x.w.example.", closer), false},
+		{"one of theirs missing", answer(0, "x.w.example.", empty, sig), answer(0, "x.w.example.", closer), false},
+		{"of a wildcard elsewhere", answer(0, "x.v.example.", closer, empty, sig), answer(0, "x.v.example.", closer), false},
+		{"that proves something else", answer(0, "x.w.example.", closer, "w.example. 60 NSEC x.w.example. TXT RRSIG NSEC"), answer(0, "x.w.example.", closer), false},
+		{"two more", answer(0, "x.w.example.", closer, empty, "b.example. 60 NSEC c.*.w.example."), answer(0, "x.w.example.", closer), false},
+	} {
+		c := &comparison{answers: map[string]*dns.Msg{"mangrove": tt.ours, "bind": tt.theirs}, verdicts: map[string]verdict{"bind": {aspectAuthority: texts(tt.theirs.Ns)}}}
+		if got := emptyWildcard(c, aspectAuthority); got != tt.want {
+			t.Errorf("%s: got %v, want %v", tt.name, got, tt.want)
+		}
+	}
 }
 
 // TestDifferencesAreDocumented holds the list above to what docs/rfc.md says.
