@@ -23,14 +23,16 @@ func (src *source) expiring(now time.Time) []zones.Problem {
 	return out
 }
 
-// warnExpiring logs what expiring says.
-func (a *app) warnExpiring(src *source) {
-	for _, p := range src.expiring(a.sources.now()) {
+// warnExpiring logs what expiring says, and returns it.
+func (a *app) warnExpiring(src *source) []zones.Problem {
+	found := src.expiring(a.sources.now())
+	for _, p := range found {
 		a.log.Warn(p.Text, "zone", src.origin)
 	}
+	return found
 }
 
-// warnAllExpiring logs it of every zone.
+// warnAllExpiring logs it of every zone, and notes it for status: to look at every signature is too much for each time that somebody asks.
 func (a *app) warnAllExpiring(ctx context.Context) {
 	a.mu.Lock()
 	list := make([]*source, 0, len(a.zones))
@@ -44,7 +46,12 @@ func (a *app) warnAllExpiring(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		a.warnExpiring(src)
+		found := a.warnExpiring(src)
+		a.mu.Lock()
+		if st := a.zones[src.origin]; st != nil && st.src.zone == src.zone {
+			st.expiring = found
+		}
+		a.mu.Unlock()
 	}
 }
 

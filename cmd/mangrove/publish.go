@@ -34,6 +34,8 @@ type zoneState struct {
 	// made holds what each published generation was made of, by generation: the durable one that the providers have, and
 	// those after it.
 	made []madeOf
+	// expiring is what was wrong with the times of the zone's signatures when they were looked at last.
+	expiring []zones.Problem
 }
 
 // madeOf is what a published version was made of.
@@ -54,6 +56,7 @@ func (a *app) publishSources(ctx context.Context, list []*source) error {
 	list = a.resolveAliases(ctx, list)
 	defer a.coming.Store(nil)
 	decided := make(map[zones.Name]*decided, len(list))
+	expiring := make(map[zones.Name][]zones.Problem)
 	updates := make([]live.Update, 0, len(list))
 	for _, src := range list {
 		if src.zone == nil {
@@ -65,7 +68,7 @@ func (a *app) publishSources(ctx context.Context, list []*source) error {
 			continue
 		}
 		if src.fresh {
-			a.warnExpiring(src)
+			expiring[src.origin] = a.warnExpiring(src)
 		}
 		decided[src.origin] = d
 		updates = append(updates, d.update())
@@ -96,6 +99,9 @@ func (a *app) publishSources(ctx context.Context, list []*source) error {
 	})
 	for _, w := range res.Warnings {
 		a.log.Warn(w.Problem.Text, "zone", w.Origin)
+	}
+	for origin, found := range expiring {
+		a.zones[origin].expiring = found
 	}
 	for origin, d := range decided {
 		a.zones[origin].decisions = d.decisions

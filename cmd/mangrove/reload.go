@@ -237,7 +237,7 @@ func (a *app) snapshot() []zoneState {
 	a.mu.Lock()
 	out := make([]zoneState, 0, len(a.zones))
 	for _, st := range a.zones {
-		out = append(out, zoneState{src: st.src, decisions: st.decisions})
+		out = append(out, zoneState{src: st.src, decisions: st.decisions, expiring: st.expiring})
 	}
 	a.mu.Unlock()
 	slices.SortFunc(out, func(x, y zoneState) int { return x.src.origin.Compare(y.src.origin) })

@@ -144,7 +144,7 @@ func (a *app) storeProblems() []string {
 func (a *app) zoneReport(ctx context.Context, st *zoneState) zoneReport {
 	origin := st.src.origin
 	z := zoneReport{
-		Zone: origin.String(), File: st.src.path, State: st.src.state, Problems: texts(slices.Concat(st.src.problems(), a.aliasProblems(st.src))),
+		Zone: origin.String(), File: st.src.path, State: st.src.state, Problems: texts(slices.Concat(st.src.problems(), st.expiring, a.aliasProblems(st.src))),
 		Health: []healthReport{}, Aliases: a.aliasReports(st.src), Mirrors: []providers.Status{},
 	}
 	if st.src.zone == nil {
