@@ -181,3 +181,24 @@ func TestHashLeftOver(t *testing.T) {
 	cases := []asked{{hash + " A", denied}, {hash + " NSEC3", denied}, {"x." + hash + " A", denied}}
 	run(t, zones.NewCatalog(buildZone(t, "example.", chains(t, left, zones.NSEC))), Policy{}, cases)
 }
+
+// TestDenialDoesNotAllocate: nor does any proof, whether what is prepared of names counts or not.
+func TestDenialDoesNotAllocate(t *testing.T) {
+	w := NewWorker(Policy{})
+	out := make([]byte, 65535)
+	apex := under(strings.ToLower(referenceHash("example.")), "example.")
+	for _, denial := range []zones.Denial{zones.NSEC, zones.NSEC3} {
+		z := buildZone(t, "example.", chains(t, "", denial))
+		for how, z := range map[string]*zones.Zone{"built": z, "overlaid": overlaid(t, z)} {
+			cat := zones.NewCatalog(z)
+			for _, q := range []string{"ns1.example. A +dnssec", "nx.example. A +dnssec", "a.b.nx.example. A +dnssec", "ns1.example. MX +dnssec", "ent.example. A +dnssec",
+				"x.w.example. A +dnssec", apex + " A +dnssec", "x." + apex + " A +dnssec"} {
+				query := parseQuery(t, q)
+				wire := pack(t, query.msg)
+				if n := testing.AllocsPerRun(100, func() { w.Answer(cat, wire, sourceOf(query.via), out) }); n != 0 {
+					t.Errorf("%s, denial %d: %s: %v allocations", how, denial, q, n)
+				}
+			}
+		}
+	}
+}

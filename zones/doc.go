@@ -79,6 +79,6 @@
 // and compare everything that a zone says with it. Files: name.go, order.go, key.go (names), rrset.go, builder.go,
 // packer.go, packsort.go, pack.go (the same zones from many records at once; packer_test.go holds them to the builder's),
 // build.go, node.go, index.go, referral.go, huge*.go (from records to the arena), zone.go, find.go, prefetch*,
-// signature.go, chain.go, denial.go, hashed.go (what comes signed), walk.go (reading it), image*.go (keeping it in files, the content hash), with.go, overlay.go, diff.go (versions), catalog.go, check*.go (what zones mean),
+// signature.go, chain.go, denial.go, hashed.go, canonical.go (what comes signed), walk.go (reading it), image*.go (keeping it in files, the content hash), with.go, overlay.go, diff.go (versions), catalog.go, check*.go (what zones mean),
 // alias.go (ALIAS records, which zones/alias turns into addresses).
 package zones
