@@ -24,8 +24,8 @@ func (w *Worker) additional() (count uint16) {
 	if r.referral {
 		return w.glue(&r.authority[r.cut])
 	}
-	if r.answers == 0 || r.answer[r.answers-1].every {
-		return 0
+	if r.answers == 0 || w.req.qtype == dns.TypeANY {
+		return 0 // over UDP an answer to ANY is to be small (RFC 8482 4.1), over TCP it is everything of one name
 	}
 	switch s := &r.answer[r.answers-1]; s.Type {
 	case dns.TypeNS:

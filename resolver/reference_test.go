@@ -133,7 +133,6 @@ steps:
 					}
 				}
 				all = at(first)
-				additional = courtesies(zone, origin, owner, all, do)
 				all = with(zone, owner, all)
 			}
 			if len(all) == 0 {
