@@ -95,10 +95,11 @@ func (q matrixQuery) demand() *messageWant {
 			w.flags = append(w.flags, bit)
 		}
 	}
-	known := q.opcode == dns.OpcodeQuery || q.opcode == dns.OpcodeNotify || q.opcode == dns.OpcodeUpdate
 	switch {
-	case known && q.edns && q.version != 0:
-		w.rcode = "BADVERS" // RFC 6891 6.1.3, without data
+	case q.edns && q.version != 0:
+		// RFC 6891 6.1.3: "If a responder does not implement the VERSION level of the request, then it MUST respond with RCODE=BADVERS",
+		// of whatever opcode the request is.
+		w.rcode = "BADVERS"
 		return w
 	case q.opcode != dns.OpcodeQuery:
 		// RFC 8906 3.1.4, 8.1.4. What else may be wrong with a message, nobody can know of an opcode that he does not.
@@ -159,7 +160,7 @@ var matrixExcuses = map[string]func(q matrixQuery, w *messageWant){
 		}
 	},
 	"bind": func(q matrixQuery, w *messageWant) {
-		if w.rcode == "NOTIMP" {
+		if q.opcode != dns.OpcodeQuery {
 			w.optional("rd")
 			w.optional("cd")
 		}
@@ -189,8 +190,8 @@ func matrixExcused(server string, q matrixQuery) bool {
 		return false
 	case q.opcode == dns.OpcodeNotify || q.opcode == dns.OpcodeUpdate:
 		return true // they know these
-	case q.opcode != dns.OpcodeQuery && q.edns && q.version != 0:
-		return true // two things are wrong, and either may be told
+	case server == "nsd" && q.opcode != dns.OpcodeQuery && q.edns && q.version != 0:
+		return true // two things are wrong, and it tells the other
 	case server == "knot" && q.has("+cookie"):
 		return true // BADCOOKIE, by UDP
 	case server == "nsd" && q.opcode != dns.OpcodeQuery && q.network == "tcp":

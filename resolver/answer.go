@@ -41,24 +41,25 @@ func (w *Worker) answer(cat *zones.Catalog, query []byte, from *Source, out []by
 	}
 	rare := false
 	switch {
+	case q.edns && q.version > 0 && w.rcode == dns.RcodeSuccess:
+		w.res.Rcode = dns.RcodeBadVers // RFC 6891 6.1.3, of any opcode
 	case q.opcode != dns.OpcodeQuery && q.opcode != dns.OpcodeNotify && q.opcode != dns.OpcodeUpdate:
 		// Whatever stands in the message: its form is not ours to judge.
 		w.refuse(dns.RcodeNotImplemented, dns.ExtendedErrorCodeNotSupported)
 	case w.rcode != dns.RcodeSuccess:
 		w.res.Rcode = w.rcode
-	case q.edns && q.version > 0:
-		w.res.Rcode = dns.RcodeBadVers // RFC 6891 6.1.3
-	case q.opcode != dns.OpcodeQuery:
-		rare = true
-		w.refuse(dns.RcodeNotImplemented, dns.ExtendedErrorCodeNotSupported)
-	case !q.question:
-		w.cookieAlone()
 	case q.tsig != 0:
+		// Before what the message asks for (RFC 8945 5.2), also where that is UPDATE or NOTIFY.
 		w.res.Rcode = dns.RcodeNotAuth
 		if w.tsig = w.badKey(query, q.tsig); w.tsig == nil {
 			w.res.Rcode = dns.RcodeFormatError
 		}
 		rare = w.tsig != nil
+	case q.opcode != dns.OpcodeQuery:
+		rare = true
+		w.refuse(dns.RcodeNotImplemented, dns.ExtendedErrorCodeNotSupported)
+	case !q.question:
+		w.cookieAlone()
 	default:
 		rare = w.question(cat, &at)
 	}

@@ -154,6 +154,27 @@ func TestTSIGWithoutKeys(t *testing.T) {
 		tsig.TimeSigned != 1700000000 || tsig.Fudge != 300 || tsig.OrigId != m.Id || tsig.Hdr.Class != dns.ClassANY || tsig.Hdr.Ttl != 0 {
 		t.Errorf("got %v", tsig)
 	}
+	// Of whatever opcode (RFC 8945 5.2): whoever has keys is asked, and then that is the answer.
+	for _, change := range []*dns.Msg{new(dns.Msg).SetUpdate("example."), new(dns.Msg).SetNotify("example."), new(dns.Msg).SetUpdate("elsewhere.")} {
+		change.SetEdns0(1232, false)
+		change.SetTsig("Key.Example.", dns.HmacSHA256, 300, 1700000000)
+		wire, _, err := dns.TsigGenerate(change, "c2VjcmV0", "", false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, via := range []Transport{UDP, TCP} {
+			got := send(t, w, cat, wire, via)
+			if tsig := got.IsTsig(); got.Rcode != dns.RcodeNotAuth || got.Opcode != change.Opcode || tsig == nil || tsig.Error != dns.RcodeBadKey || tsig.MACSize != 0 {
+				t.Errorf("%v: got\n%v", change, got)
+			}
+			if _, o := w.Answer(cat, wire, sourceOf(via), make([]byte, 1232)); !o.Rare() {
+				t.Errorf("%v: not handed on", change)
+			}
+			if got := send(t, w, cat, wire[:len(wire)-1], via); got.Rcode != dns.RcodeFormatError {
+				t.Errorf("cut off: got\n%v", got)
+			}
+		}
+	}
 	for cut := len(wire) - 1; cut > len(wire)-40; cut-- {
 		if m := send(t, w, cat, wire[:cut], UDP); m.Rcode != dns.RcodeFormatError {
 			t.Errorf("cut to %d of %d octets: %s", cut, len(wire), dns.RcodeToString[m.Rcode])

@@ -189,6 +189,27 @@ func TestOpcodes(t *testing.T) {
 	}
 }
 
+// Another version of EDNS is told before what is asked (RFC 6891 6.1.3), unless the message is none that can be read.
+func TestVersionBeforeOpcode(t *testing.T) {
+	w, cat := NewWorker(Policy{}), headerCatalog(t)
+	for opcode := range 16 {
+		for body, want := range map[string]string{
+			"0001 0000 0000 0001" + rawQ + "00 0029 0400 00 01 0000 0000":                            "BADVERS\nopt 1232",
+			"0001 0000 0000 0001" + rawQ + "00 0029 0400 00 ff 8000 0004 ffff ffff":                  "BADVERS\nopt 1232 do",
+			"0001 0000 0000 0002" + rawQ + "00 0029 0400 00 01 0000 0000 00 00fa 00ff 00000000 0000": "BADVERS\nopt 1232",
+			"0001 0000 0000 0001" + rawQ + "00 0029 0400 00 01 0000 0000 00": map[bool]string{
+				true: "FORMERR\nopt 1232", false: "NOTIMP\nopt 1232 ede=21"}[opcode == dns.OpcodeQuery || opcode == dns.OpcodeNotify || opcode == dns.OpcodeUpdate],
+		} {
+			for _, via := range []Transport{UDP, TCP} {
+				m := send(t, w, cat, unhex(t, fmt.Sprintf("abcd %02x00", opcode<<3)+body), via)
+				if got := render(m); got != want || m.Opcode != opcode {
+					t.Errorf("opcode %d, %s: got %s, want %s", opcode, body, got, want)
+				}
+			}
+		}
+	}
+}
+
 // A worker keeps nothing of one answer that shows in the next.
 func TestWorkerIsReused(t *testing.T) {
 	cat := headerCatalog(t)
