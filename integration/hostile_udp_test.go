@@ -10,10 +10,8 @@ import (
 	"time"
 )
 
-const (
-	longestDatagram = 4095   // what is longer is no request over UDP
-	probeID         = 0xfffe // of the good question among packets
-)
+// probeID is of the good question among packets.
+const probeID = 0xfffe
 
 // overUDP sends packets, a good question behind some of them, and sees that what is due comes, and nothing else.
 func (h *hostile) overUDP(m *mangler, packets int) {
@@ -28,7 +26,7 @@ func (h *hostile) overUDP(m *mangler, packets int) {
 			if len(p) >= 2 {
 				bin.BigEndian.PutUint16(p, uint16(i))
 			}
-			if sent = append(sent, p); answerable(p) && len(p) <= longestDatagram {
+			if sent = append(sent, p); answerable(p) {
 				waiting[uint16(i)] = p
 			}
 		}

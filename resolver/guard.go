@@ -30,7 +30,13 @@ func (s *Server) answer(w *Worker, query []byte, via Transport, client peer, out
 		}
 	}()
 	w.parsed = w.own
-	if !w.parse(query) {
+	sound := false
+	if via == UDP {
+		sound = w.parseDatagram(query)
+	} else {
+		sound = w.parse(query)
+	}
+	if !sound {
 		return nil, Outcome{}
 	}
 	if w.asksForAddr() {

@@ -43,7 +43,6 @@ type mmsg struct {
 	slots    []byte
 	stride   int
 	room     int // for an answer
-	size     int // for a datagram
 	in, out  []mmsghdr
 	from     []sockaddr
 	control  []byte // controlLen for each datagram; empty without control messages
@@ -53,7 +52,7 @@ type mmsg struct {
 
 // newMmsg makes a batch of n datagrams of up to size octets and of answers of up to room octets.
 func newMmsg(n, size, room int, control bool) *mmsg {
-	m := &mmsg{room: room, size: size, in: make([]mmsghdr, n), out: make([]mmsghdr, n), from: make([]sockaddr, n)}
+	m := &mmsg{room: room, in: make([]mmsghdr, n), out: make([]mmsghdr, n), from: make([]sockaddr, n)}
 	m.stride = (room+size+63)&^63 | 64 // an odd number of cache lines
 	m.slots = make([]byte, n*m.stride)
 	if control {
@@ -107,12 +106,9 @@ func (m *mmsg) receive(fd uintptr) error {
 // isShutdown says that datagram i is none: what a socket that was shut down returns instead of waiting has no sender.
 func (m *mmsg) isShutdown(i int) bool { return m.in[i].octets == 0 && m.in[i].Namelen == 0 }
 
-// query returns datagram i; nothing of one that is longer than any query.
+// query returns datagram i, of one that is longer than there is room for the beginning.
 func (m *mmsg) query(i int) []byte {
 	n := int(m.in[i].octets)
-	if m.in[i].Flags&truncatedFlag != 0 || n == m.size {
-		n = 0
-	}
 	at := i*m.stride + m.room
 	return m.slots[at : at+n : at+n]
 }

@@ -3,6 +3,7 @@ package resolver
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -34,6 +35,13 @@ func start(t *testing.T, o Options) (s *Server, addrs []netip.AddrPort, stop fun
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	s = New(o)
+	addrs, stop = serve(t, s)
+	return s, addrs, stop
+}
+
+// serve has s listen and run until stop or the test's end.
+func serve(t *testing.T, s *Server) (addrs []netip.AddrPort, stop func()) {
+	t.Helper()
 	addrs, err := s.Listen()
 	if err != nil {
 		t.Fatal(err)
@@ -48,7 +56,7 @@ func start(t *testing.T, o Options) (s *Server, addrs []netip.AddrPort, stop fun
 		}
 	})
 	t.Cleanup(stop)
-	return s, addrs, stop
+	return addrs, stop
 }
 
 // bothPaths runs a test over each of the two ways in which UDP is served.
@@ -229,6 +237,24 @@ func TestPanicInAnswering(t *testing.T) {
 	}
 }
 
+// A panic where limits are kept is none but in answering.
+func TestPanicInLimits(t *testing.T) { bothPaths(t, checkPanicInLimits) }
+
+func checkPanicInLimits(t *testing.T, portable bool) {
+	s := New(Options{Listen: []string{"127.0.0.1:0"}, Workers: 1, PortableUDP: portable, Log: slog.New(slog.DiscardHandler),
+		RateLimit: RateLimit{Mode: RateOn, Responses: 1}})
+	cat := headerCatalog(t)
+	s.opts.Catalog = func() *zones.Catalog { return cat }
+	s.limiter.accounts = &accounts{} // nothing to count in
+	addrs, _ := serve(t, s)
+	if got, want := exchange(t, "udp", addrs[0], "ns.example. A +edns"), "SERVFAIL\nopt 1232"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	if st := s.Stats().UDP; st.Panics != 1 || st.Dropped != 0 || st.Responses[dns.RcodeServerFailure] != 1 {
+		t.Errorf("stats %+v", st)
+	}
+}
+
 // Whatever a worker was in the middle of when it panicked, the refusal shows nothing of it, and neither does what follows.
 func TestPanicLeavesNothingBehind(t *testing.T) {
 	cat := headerCatalog(t)
@@ -283,7 +309,7 @@ func checkDroppedDatagrams(t *testing.T, portable bool) {
 	defer func() { _ = conn.Close() }()
 	response := pack(t, parseQuery(t, "ns.example. A").msg)
 	response[2] |= 0x80
-	for _, b := range [][]byte{{}, {1}, response, make([]byte, 11), make([]byte, maxDatagram), make([]byte, 60000)} {
+	for _, b := range [][]byte{{}, {1}, response, make([]byte, 11), bytes.Repeat(response[2:3], maxDatagram), bytes.Repeat(response[2:3], 60000)} {
 		if _, err := conn.Write(b); err != nil {
 			t.Fatal(err)
 		}
@@ -293,6 +319,63 @@ func checkDroppedDatagrams(t *testing.T, portable bool) {
 	}
 	if st := s.Stats().UDP; st.Dropped != 6 || st.Queries != 7 {
 		t.Errorf("stats %+v", st)
+	}
+}
+
+// A datagram may be as long as it likes: up to maxDatagram it is read, of a longer one the beginning, which is answered FORMERR.
+func TestLongDatagrams(t *testing.T) { bothPaths(t, checkLongDatagrams) }
+
+func checkLongDatagrams(t *testing.T, portable bool) {
+	for _, listen := range []string{"127.0.0.1:0", "0.0.0.0:0"} {
+		s, addrs, _ := start(t, Options{Listen: []string{listen}, Workers: 1, PortableUDP: portable})
+		conn, err := net.DialUDP("udp", nil, &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: int(addrs[0].Port())})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = conn.Close() }()
+		const bare, opt = headerLen + 12 + 4, optLen + 4 // "ns.example." and an option without content
+		padded := func(octets int) []byte {
+			q := parseQuery(t, "ns.example. A +edns").msg
+			q.IsEdns0().Option = []dns.EDNS0{&dns.EDNS0_PADDING{Padding: make([]byte, octets-bare-opt)}}
+			return pack(t, q)
+		}
+		// Sound as far as it is read.
+		cut := append(padded(maxDatagram), 0)
+		for _, c := range []struct {
+			name, want string
+			query      []byte
+		}{
+			{"an octet less", "NOERROR aa\nan ns.example. 300 A 192.0.2.53\nopt 1232", padded(maxDatagram - 1)},
+			{"as long as they are read", "NOERROR aa\nan ns.example. 300 A 192.0.2.53\nopt 1232", padded(maxDatagram)},
+			{"an octet longer", "FORMERR\nopt 1232", padded(maxDatagram + 1)},
+			{"sound but for the octet behind", "FORMERR\nopt 1232", cut},
+			{"the longest", "FORMERR", padded(65507)},
+			{"zeros", "FORMERR", make([]byte, 60000)},
+			{"an opcode that nobody knows", "NOTIMP", append([]byte{0, 1, 0x30}, make([]byte, 5000)...)},
+		} {
+			binary.BigEndian.PutUint16(c.query, 0x1234)
+			if _, err := conn.Write(c.query); err != nil {
+				t.Fatal(err)
+			}
+			if err := conn.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
+				t.Fatal(err)
+			}
+			buf := make([]byte, 65535)
+			n, err := conn.Read(buf)
+			if err != nil {
+				t.Fatalf("%s: %v", c.name, err)
+			}
+			m := new(dns.Msg)
+			if err := m.Unpack(buf[:n]); err != nil {
+				t.Fatal(err)
+			}
+			if got := render(m); got != c.want || m.Id != 0x1234 || len(m.Question) != int(binary.BigEndian.Uint16(c.query[4:])) {
+				t.Errorf("%s: got %s, want %s with ID and question:\n%v", c.name, got, c.want, m)
+			}
+		}
+		if st := s.Stats().UDP; st.Dropped != 0 {
+			t.Errorf("stats %+v", st)
+		}
 	}
 }
 

@@ -93,9 +93,6 @@ func sockaddrOf(addr netip.AddrPort) unix.Sockaddr {
 	return sa
 }
 
-// truncatedFlag marks a datagram that was longer than its buffer.
-const truncatedFlag = unix.MSG_TRUNC
-
 // controlLen is the room for one packet info of either family.
 var controlLen = unix.CmsgSpace(unix.SizeofInet6Pktinfo)
 

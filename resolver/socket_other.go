@@ -5,9 +5,6 @@ package resolver
 // canReusePort: elsewhere than on Linux sharing a port does not spread the load, so one socket serves each address.
 const canReusePort = false
 
-// truncatedFlag would mark a datagram that was longer than its buffer.
-const truncatedFlag = 0
-
 // controlLen is the room for control messages: none are asked for.
 const controlLen = 0
 

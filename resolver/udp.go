@@ -11,8 +11,13 @@ import (
 	"github.com/miekg/dns"
 )
 
-// maxDatagram is the largest query over UDP. We announce less; an UPDATE may try.
-const maxDatagram = 4096
+const (
+	// maxDatagram is the largest query over UDP. We announce less; an UPDATE may try, or padding. A longer one is FORMERR: it can be
+	// asked over TCP.
+	maxDatagram = 4096
+	// readDatagram is how much of a datagram is read: an octet more shows that it is longer, on every system.
+	readDatagram = maxDatagram + 1
+)
 
 // udpWorker serves one socket: receive, answer, send. There are two: batchWorker, where the kernel takes many datagrams a
 // system call, and portableWorker for everywhere else.

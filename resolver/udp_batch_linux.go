@@ -129,7 +129,7 @@ func newBatchWorker(s *Server, addr netip.AddrPort, wildcard bool) (udpWorker, e
 	}
 	return &batchWorker{
 		server: s, name: f.Name(), file: f, conn: conn, worker: NewWorker(s.policy), slots: make([]slot, batchSize),
-		batch: newMmsg(batchSize, maxDatagram, s.policy.MaxUDPSize, wildcard), rates: newRateWorker(s.limiter),
+		batch: newMmsg(batchSize, readDatagram, s.policy.MaxUDPSize, wildcard), rates: newRateWorker(s.limiter),
 	}, nil
 }
 
@@ -267,7 +267,7 @@ func (u *batchWorker) parse(s *slot) {
 	switch {
 	case u.batch.isShutdown(u.at):
 		s.state = slotNone
-	case u.batch.port(u.at) == 0 || !s.parsed.parse(s.query):
+	case u.batch.port(u.at) == 0 || !s.parsed.parseDatagram(s.query):
 		s.state = slotSilent // port 0: nobody can be answered there
 	default:
 		s.state = slotSound

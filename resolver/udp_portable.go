@@ -17,7 +17,7 @@ type portableWorker struct {
 	conn     *net.UDPConn
 	wildcard bool
 	worker   *Worker
-	in       [maxDatagram]byte
+	in       [readDatagram]byte
 	control  []byte     // room for control messages
 	out      []byte     // room for the answer
 	from     netip.Addr // whose datagram is answered
@@ -84,18 +84,15 @@ func (u *portableWorker) run(ctx context.Context) error {
 }
 
 func (u *portableWorker) receive() (d datagram, err error) {
-	var n, oobn, flags int
+	var n, oobn int
 	if u.wildcard {
-		n, oobn, flags, d.from, err = u.conn.ReadMsgUDPAddrPort(u.in[:], u.control)
+		n, oobn, _, d.from, err = u.conn.ReadMsgUDPAddrPort(u.in[:], u.control)
 		d.oob = u.control[:oobn]
 	} else {
 		n, d.from, err = u.conn.ReadFromUDPAddrPort(u.in[:])
 	}
 	if err != nil {
 		return datagram{}, err
-	}
-	if flags&truncatedFlag != 0 || n == len(u.in) {
-		n = 0 // longer than any query: not to be answered
 	}
 	d.msg = u.in[:n]
 	return d, nil
@@ -129,12 +126,12 @@ func (u *portableWorker) answer(ctx context.Context, d *datagram) []byte {
 	return answer
 }
 
-// limit keeps answer within the limits. As in answering, a panic costs this packet its answer alone.
+// limit keeps answer within the limits. As in answering, a panic costs this packet its answer alone: SERVFAIL.
 func (u *portableWorker) limit(query, answer []byte, o Outcome) (msg []byte, out Outcome) {
 	defer func() {
 		if p := recover(); p != nil {
 			u.server.reportPanic(p, query, &u.counters)
-			msg, out = nil, o
+			msg, out = u.worker.fail(query, &Source{Addr: u.from}, u.out), Outcome{Rcode: dns.RcodeServerFailure}
 		}
 	}()
 	msg, out, r := u.rates.limit(u.worker, addressOf(u.from), query, answer, o)

@@ -3,6 +3,8 @@ package resolver
 import (
 	"net/netip"
 
+	"github.com/miekg/dns"
+
 	"github.com/mangrove-dns/mangrove/zones"
 )
 
@@ -128,6 +130,18 @@ func (p *parsed) parse(query []byte) bool {
 		return false
 	}
 	p.rcode = p.req.parse(query, &p.key)
+	return true
+}
+
+// parseDatagram is parse of what a socket received into a buffer of readDatagram octets: what fills it may go on, so that it is a sound
+// question only as far as it was read.
+func (p *parsed) parseDatagram(query []byte) bool {
+	if !p.parse(query) {
+		return false
+	}
+	if len(query) > maxDatagram {
+		p.rcode = dns.RcodeFormatError
+	}
 	return true
 }
 
