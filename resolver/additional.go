@@ -109,7 +109,8 @@ func (w *Worker) courtesy(s *rrset) (count uint16) {
 		n, _ := w.putAddresses(s.zone, t.node, t.name, ptr)
 		count += n
 		if alias {
-			// RFC 9460 4.1: the target's own service records go along.
+			// RFC 9460 4.1: the target's own service records go along. In ServiceMode nobody would look for them (3, 4.2): its
+			// parameters are these, and what is left to be known are addresses.
 			n, _ := w.putExtra(s.zone, t.node, s.Type, t.name, ptr)
 			count += n
 			e.targets = 0 // they were of s, and are of this set now
