@@ -13,7 +13,7 @@ import (
 // A nil cat is one that is not there yet: SERVFAIL.
 // It keeps neither query nor cat nor from. It never allocates and never waits.
 func (w *Worker) Answer(cat *zones.Catalog, query []byte, from *Source, out []byte) ([]byte, Outcome) {
-	w.parsed = w.own
+	w.parsed, w.now = w.own, 0
 	if !w.parse(query) {
 		return nil, Outcome{}
 	}

@@ -119,7 +119,7 @@ func (w *Worker) answerCookie(query []byte, from *Source) {
 	// The cookie and behind it the address, as it is hashed.
 	var b cookieInput
 	n := b.setAddr(from)
-	now := uint32(w.policy.Cookies.now().Unix())
+	now := w.seconds()
 	if len(came) == cookieLen {
 		copy(b[:], came[:cookieHashed])
 		valid, first := b.valid(came, n, now, keys)
@@ -136,6 +136,14 @@ func (w *Worker) answerCookie(query []byte, from *Source) {
 	binary.BigEndian.PutUint32(b[clientCookieLen+4:], now)
 	copy(w.cookie[:], b[:cookieHashed])
 	binary.LittleEndian.PutUint64(w.cookie[cookieHashed:], b.hash(n, keys[0]))
+}
+
+// seconds is the time, looked at once for all the queries that are answered together.
+func (w *Worker) seconds() uint32 {
+	if w.now == 0 {
+		w.now = uint32(w.policy.Cookies.now().Unix())
+	}
+	return w.now
 }
 
 // cookieAlone answers a query without a question (RFC 7873 5.4): a client fetches a cookie, or asks whether the one it has is good.
@@ -176,6 +184,7 @@ func (b *cookieInput) valid(came []byte, n int, now uint32, keys []cookieKey) (v
 	if b[clientCookieLen] != cookieVersion || age > cookieExpired || age < -cookieFuture {
 		return false, false
 	}
+	// A hash is compared as one word, so that nobody can learn octet by octet from the time that it takes.
 	hash := binary.LittleEndian.Uint64(came[cookieHashed:])
 	for i, k := range keys {
 		if b.hash(n, k) == hash {

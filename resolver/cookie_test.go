@@ -285,6 +285,36 @@ func TestWhoMayGetBadCookie(t *testing.T) {
 	}
 }
 
+// The clock is looked at once for all that is answered together, and not at all where nobody has a cookie.
+func TestCookieClock(t *testing.T) {
+	looked := 0
+	w := NewWorker(Policy{Cookies: NewCookies(func() time.Time { looked++; return time.Unix(vectorTime+int64(looked), 0) }, NewCookieSecret())})
+	cat, slots, out := headerCatalog(t), make([]slot, 3), make([]byte, 1232)
+	for _, c := range []struct {
+		question string
+		want     int
+	}{{"ns.example. A +cookie", 1}, {"ns.example. A +edns", 0}, {"x.example. A +cookie", 1}} {
+		looked, w.now = 0, 0
+		for i := range slots {
+			slots[i].query = pack(t, parseQuery(t, c.question).msg)
+			slots[i].parse(slots[i].query)
+		}
+		for i := range slots {
+			w.parsed = &slots[i].parsed
+			w.answer(cat, slots[i].query, sourceOf(UDP), out)
+		}
+		if looked != c.want {
+			t.Errorf("%s: looked %d times for %d queries, want %d", c.question, looked, len(slots), c.want)
+		}
+		for range 2 { // each by itself
+			w.Answer(cat, slots[0].query, sourceOf(UDP), out)
+		}
+		if looked != 3*c.want {
+			t.Errorf("%s: looked %d times in all, want %d", c.question, looked, 3*c.want)
+		}
+	}
+}
+
 // Set rolls a secret over in the three steps that the documentation gives, during which every cookie holds.
 func TestCookieRollover(t *testing.T) {
 	const before, after = vectorSecret, "445536bcd2513298075a5d379663c962"

@@ -25,7 +25,7 @@
 //     is truncated, but for addresses that are a courtesy. AD is never set, CD is copied.
 //   - RFC 6891: EDNS only to those who speak it, and then in every reply. UDP answers keep the size that both agreed
 //     on; a truncated answer holds whole RRsets only.
-//   - RFC 8482: QTYPE ANY over UDP is one RRset, QTYPE RRSIG the signatures of one; over TCP all of them.
+//   - RFC 8482: QTYPE ANY over UDP is one RRset, QTYPE RRSIG the signatures of one; over TCP all of them. Nothing is added to these.
 //   - Addresses that may be there and that nobody knows (zones.TypeALIAS is still in the zone) are not denied: SERVFAIL (alias.go).
 //   - Nothing with QR=1 is answered, nothing shorter than a header, and no packet ends the process.
 //
@@ -65,7 +65,7 @@
 // ever, with a fresh one: BADCOOKIE is for whom limits demand it of, and for the question whether a cookie is good (5.4). A good cookie
 // younger than half an hour goes back as it came. Every reply has it but BADVERS, since of another version of EDNS we do not know the
 // options, and FORMERR for a malformed one. Of several COOKIE options the first counts (RFC 7873 5.2). Without a
-// cookie in the query neither a clock nor an address is looked at.
+// cookie in the query neither a clock nor an address is looked at, with one the clock once for a batch.
 //
 // EXPIRE (RFC 7314) is answered to questions for the SOA of a zone, with what that says. CLIENT-SUBNET (RFC 7871) is read, and
 // refused where it is malformed; since no answer depends on it, none has it (7.2.1). Padding (RFC 7830) is for encrypted transports.

@@ -29,7 +29,7 @@ func (s *Server) answer(w *Worker, query []byte, via Transport, client peer, out
 			msg, o = w.fail(query, &from, out), Outcome{Rcode: dns.RcodeServerFailure}
 		}
 	}()
-	w.parsed = w.own
+	w.parsed, w.now = w.own, 0
 	sound := false
 	if via == UDP {
 		sound = w.parseDatagram(query)

@@ -202,6 +202,7 @@ const (
 // work answers all datagrams of the batch.
 func (u *batchWorker) work(ctx context.Context) {
 	u.step, u.at = stepCatalog, 0
+	u.worker.now = 0
 	for !u.goOn(ctx) {
 	}
 	u.catalog = nil // an idle worker keeps no zone alive

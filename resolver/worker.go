@@ -106,6 +106,7 @@ type Worker struct {
 	enc     encoder
 	via     Transport
 	flags   flags           // for the outcome: what is known before the answer is
+	now     uint32          // the time as cookies have it; 0: nobody has asked for it in this batch
 	cookie  [cookieLen]byte // goes back where flags have flagCookie
 	qname   []byte          // the question's name as it came
 	current []byte          // the name that is looked for: the question's, then each CNAME's target
