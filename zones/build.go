@@ -258,7 +258,7 @@ func keepsTargets(typ uint16) bool {
 }
 
 // nameWithin says whether name, in any case, is within origin.
-func nameWithin(name []byte, origin string) bool {
+func nameWithin[T octets](name []byte, origin T) bool {
 	from := len(name) - len(origin)
 	if len(name) == 0 || from < 0 {
 		return false

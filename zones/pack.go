@@ -11,9 +11,10 @@ import (
 // packing is what a Packer needs while it writes nodes.
 //
 // The nodes are walked twice in canonical order. The first time their sizes are added up, the second time they are
-// written where they belong. Most are plain: some RRsets that are nothing but records, from one run. All others are made at once
+// written where they belong. Most are plain (packnode.go): RRsets as a packer can write them by itself. All others are made at once
 // the first time, aside, as a Builder makes them: a unit, which is one name, or a delegation with all that is below it. The
-// second time they are copied. Places of other nodes are put in when all nodes are there.
+// second time they are copied. So are the referrals of plain delegations. Places of other nodes are put in when all nodes are
+// there (packlink.go).
 type packing struct {
 	path  [128]packStep // the names above the node at hand, and itself; path[0] is the apex
 	depth int           // of the node at hand
@@ -24,6 +25,7 @@ type packing struct {
 	place   uint32 // of the next node, from the apex on the first time
 	failed  bool
 	builder Builder // of the unit at hand
+	writer  referralWriter
 	made    [][]byte
 	units   []packUnit
 	owner   []byte
@@ -43,9 +45,10 @@ type packStep struct {
 	flags, cover byte
 }
 
-// packUnit is a unit that was made, of runs from … to-1; wild is packing.wild behind it.
+// packUnit is a unit that was made, of runs from … to-1; wild is packing.wild behind it. Or it is a referral alone, with its
+// length, of the delegation that starts with run from; to is 0 then.
 type packUnit struct {
-	from, to, wild int
+	from, to, wild uint32
 	octets         []byte // in the log made
 }
 
@@ -90,9 +93,11 @@ func (p *Packer) Zone() (*Zone, error) {
 	k.zone = z
 	p.walk()
 	k.flush()
+	l := linker{zone: z}
 	for _, place := range k.fix {
-		z.link(place)
+		l.node(place)
 	}
+	l.flush()
 	z.neg = negativeSOA(z.node(z.apex))
 	return z, nil
 }
@@ -129,10 +134,16 @@ func (p *Packer) walk() {
 	}
 }
 
+// runsAhead is how far before its turn a run is asked for: in canonical order, runs are anywhere in the log.
+const runsAhead = 12
+
 // group returns the end of the runs from from on that have the name rel.
 func (p *Packer) group(from int, rel []byte) int {
 	to := from + 1
 	for ; to < p.runs.n; to++ {
+		if to+runsAhead < p.runs.n {
+			p.touch(*p.runs.at(uint32(to + runsAhead)))
+		}
 		if next, _ := p.run(*p.runs.at(uint32(to))); !bytes.Equal(next, rel) {
 			break
 		}
@@ -187,9 +198,10 @@ func (p *Packer) node(rel []byte, from, to int) int {
 	if r, ok := p.single(from, to); ok {
 		size += setHead + recordHead + len(r.data)
 	} else if from < to {
-		size, plain = p.plainSize(rel, from, to)
+		size, plain = p.plainSize(from, to)
 	}
 	if !plain {
+		k.path[depth] = step
 		return p.makeUnit(from, to)
 	}
 	if step.flags&flagWild != 0 {
@@ -198,48 +210,6 @@ func (p *Packer) node(rel []byte, from, to int) int {
 	k.nodes++
 	k.place += uint32(align(size) >> 2)
 	return to
-}
-
-// single returns the only record of runs from … to-1; false where there are others, or it isn't plain. It is a shorter way for most nodes
-// of large zones.
-func (p *Packer) single(from, to int) (r packedRecord, ok bool) {
-	if to-from != 1 {
-		return r, false
-	}
-	_, records := p.run(*p.runs.at(uint32(from)))
-	r, rest, ok := p.next(records)
-	return r, ok && rest[0] == kindEnd && isPlain(r.typ)
-}
-
-// plainSize returns how many octets a node takes; false where it is not plain.
-func (p *Packer) plainSize(rel []byte, from, to int) (size int, plain bool) {
-	size = nodeHead + len(rel)
-	var last packedKind
-	var seen [8][]byte
-	count := 0
-	for ; from < to; from++ {
-		_, records := p.run(*p.runs.at(uint32(from)))
-		for r, rest, ok := p.next(records); ok; r, rest, ok = p.next(rest) {
-			if r.typ != last.typ {
-				if r.typ < last.typ || !isPlain(r.typ) {
-					return 0, false
-				}
-				last, count = r.packedKind, 0
-				size += setHead
-			} else if r.ttl != last.ttl || count == len(seen) {
-				return 0, false
-			}
-			for _, d := range seen[:count] {
-				if bytes.Equal(d, r.data) {
-					return 0, false
-				}
-			}
-			seen[count] = r.data
-			count++
-			size += recordHead + len(r.data)
-		}
-	}
-	return size, true
 }
 
 // makeUnit makes the unit that starts with the runs from … to-1, which are of the node at hand, and returns the next run.
@@ -299,7 +269,7 @@ func (p *Packer) makeUnit(from, to int) int {
 	k.depth = depth
 	k.nodes += b.names.n - int(first)
 	k.place += uint32(size >> 2)
-	k.units = append(k.units, packUnit{from, end, k.wild, octets})
+	k.units = append(k.units, packUnit{uint32(from), uint32(end), uint32(k.wild), octets})
 	return end
 }
 
@@ -350,19 +320,23 @@ func (k *packing) room(n int) []byte {
 func (p *Packer) write(from, to int) int {
 	k := &p.packing
 	step := &k.path[k.depth]
-	if from < to && k.unit < len(k.units) && k.units[k.unit].from == from {
+	var referral []byte
+	if from < to && k.unit < len(k.units) && int(k.units[k.unit].from) == from {
 		u := &k.units[k.unit]
 		k.unit++
-		step.flags, step.cover = u.octets[0], u.octets[1]
-		k.wild = u.wild
-		k.copyUnit(u.octets)
-		return u.to
-	}
-	if step.flags&flagWild != 0 {
-		k.fix = append(k.fix, k.place)
+		if u.to > 0 {
+			step.flags, step.cover = u.octets[0], u.octets[1]
+			k.wild = int(u.wild)
+			k.copyUnit(u.octets)
+			return int(u.to)
+		}
+		referral = u.octets
 	}
 	at := int(k.place) << 2
-	out := p.appendPlain(k.zone.base[at:at:len(k.zone.base)], step, from, to)
+	out, links := p.appendPlain(k.zone.base[at:at:len(k.zone.base)], from, to, referral)
+	if links {
+		k.fix = append(k.fix, k.place)
+	}
 	k.enter(step.hash, len(out))
 	return to
 }
@@ -390,48 +364,6 @@ func hasTargets(b []byte) bool {
 	return false
 }
 
-// appendPlain appends a plain node.
-func (p *Packer) appendPlain(out []byte, step *packStep, from, to int) []byte {
-	if r, ok := p.single(from, to); ok {
-		start := len(out)
-		out = appendHead(out, step.flags, step.cover, 1, step.rel)
-		out = appendSetHead(out, r.typ, 1, len(out)-start+setHead+recordHead+len(r.data), 0)
-		return appendRecord(out, r.typ, r.ttl, r.data)
-	}
-	type plainSet struct {
-		typ, count uint16
-		size       int
-	}
-	var room [16]plainSet // there are fewer plain types
-	sets, last := room[:0], plainSet{}
-	for run := from; run < to; run++ {
-		_, records := p.run(*p.runs.at(uint32(run)))
-		for r, rest, ok := p.next(records); ok; r, rest, ok = p.next(rest) {
-			if r.typ != last.typ {
-				sets = append(sets, plainSet{typ: r.typ})
-				last = sets[len(sets)-1]
-			}
-			s := &sets[len(sets)-1]
-			s.count++
-			s.size += recordHead + len(r.data)
-		}
-	}
-	start := len(out)
-	out = appendHead(out, step.flags, step.cover, len(sets), step.rel)
-	end := len(out) - start + len(sets)*setHead
-	for _, s := range sets {
-		end += s.size
-		out = appendSetHead(out, s.typ, s.count, end, 0)
-	}
-	for run := from; run < to; run++ {
-		_, records := p.run(*p.runs.at(uint32(run)))
-		for r, rest, ok := p.next(records); ok; r, rest, ok = p.next(rest) {
-			out = appendRecord(out, r.typ, r.ttl, r.data)
-		}
-	}
-	return out
-}
-
 // enter notes the node at hand, of so many octets, in marks and index, and goes to the next one. The index is
 // written a little later: its buckets are anywhere in memory, and are on their way meanwhile.
 func (k *packing) enter(hash uint64, size int) {
@@ -457,39 +389,4 @@ func (k *packing) flush() {
 		insert(k.zone.base, int(k.zone.buckets), e.hash, e.place)
 	}
 	k.waits = 0
-}
-
-// link puts the places of other nodes into the node at place, whose zone nobody else sees yet.
-func (z *Zone) link(place uint32) {
-	b := nodeAt(z.base, place)
-	if b[0]&flagWild != 0 {
-		var name [maxName + 2]byte
-		name[0], name[1] = 1, '*'
-		end := 2 + copy(name[2:], nodeName(b))
-		w := z.lookup(hashLabel(hashName(z.hash, nodeName(b)), "*", 1), name[:end])
-		binary.LittleEndian.PutUint32(b[nodeHead+int(b[4]):], uint32(w))
-	}
-	for i, heads := 0, nodeHeads(b); i < nodeSets(b); i++ {
-		s := nodeSet(b, heads, i)
-		if s.flags&setTargets == 0 {
-			continue
-		}
-		places, rest := s.body[s.targets():], s.wire()
-		for j := range int(s.count) {
-			var d []byte
-			d, rest = firstRecord(rest)
-			binary.LittleEndian.PutUint32(places[4*j:], z.targetPlace(targetName(s.typ, d)))
-		}
-	}
-}
-
-// targetPlace returns what a node has for the place of a target.
-func (z *Zone) targetPlace(name []byte) uint32 {
-	if !nameWithin(name, z.origin.wire) {
-		return targetOutside
-	}
-	if n := z.lookupWire(name); n != NoNode {
-		return uint32(n)
-	}
-	return targetByName
 }

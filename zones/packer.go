@@ -16,7 +16,7 @@ var ErrNotPacked = errors.New("records that only a builder makes a zone of")
 // Packer makes a zone of many records, as a Builder does, in a fraction of the time and of the memory. What it does not do is to
 // tell at once that a record was there already: it does not look names up when they come. It writes the records
 // behind one another into a log, sorts the names where they do not come in canonical order, and writes the nodes one after
-// the other. pack.go has that half.
+// the other. pack.go has that half, packnode.go says what of it needs no Builder.
 //
 // A Packer is made by new(Packer) and may be used for one zone after the other; what small zones need is kept. It is not
 // safe for concurrent use. One that has records must be ended by Zone or Reset, or memory outside of the heap is lost.
@@ -226,11 +226,7 @@ func (p *Packer) next(records []byte) (r packedRecord, rest []byte, ok bool) {
 	return r, records[n:], true
 }
 
-// isPlain says whether an RRset of a type is nothing but its records, in its node: no target, no cut, no signature.
-func isPlain(typ uint16) bool {
-	switch typ {
-	case dns.TypeA, dns.TypeAAAA, dns.TypeTXT, dns.TypePTR, dns.TypeCAA, dns.TypeTLSA, dns.TypeSSHFP, dns.TypeHINFO, dns.TypeNAPTR:
-		return true
-	}
-	return false
+// touch asks for a run that is soon to be read.
+func (p *Packer) touch(at uint32) {
+	prefetchNode(&p.log[at/chunkSize][at%chunkSize])
 }

@@ -114,16 +114,12 @@ func (b *Builder) referral(id uint32, ns *builtSet) uint32 {
 		return 0
 	}
 	w := &b.writer
-	w.cut = append(append(w.cut[:0], b.rel(id)...), b.origin.wire...)
-	w.out, w.pointers, w.hosts, w.glue = w.out[:0], w.pointers[:0], w.hosts[:0], 0
+	w.begin(b.rel(id), b.origin.wire)
 	for i, at := uint16(0), ns.first; i < ns.count; i++ {
 		r := b.record(at)
-		host := targetName(dns.TypeNS, r[recordLink:])
-		inside := nameWithin(host, string(w.cut))
-		if len(host) == 0 || !inside && nameWithin(host, b.origin.wire) {
+		if !w.add(targetName(dns.TypeNS, r[recordLink:]), b.origin.wire, ns.ttl) {
 			return 0
 		}
-		w.server(host, inside, ns.ttl)
 		at = binary.LittleEndian.Uint32(r)
 	}
 	for i := range w.hosts {
@@ -131,19 +127,15 @@ func (b *Builder) referral(id uint32, ns *builtSet) uint32 {
 			b.glue(&w.hosts[i])
 		}
 	}
-	size := 2 + 2*len(w.pointers) + len(w.out)
-	if w.glue == 0 || size > maxReferral {
+	size := w.size()
+	if size == 0 {
 		return 0
 	}
 	at := b.put(recordLink + size)
 	r := b.log[at/chunkSize][at%chunkSize:]
 	binary.LittleEndian.PutUint32(r, 0)
 	binary.LittleEndian.PutUint16(r[4:], uint16(size))
-	r = append(r[:recordLink], byte(len(w.pointers)), byte(w.glue))
-	for _, p := range w.pointers {
-		r = binary.LittleEndian.AppendUint16(r, p)
-	}
-	copy(r[len(r):size+recordLink], w.out)
+	w.appendTo(r[:recordLink])
 	return at
 }
 
@@ -164,11 +156,8 @@ func (b *Builder) glue(host *referralHost) {
 		if s.typ != dns.TypeA && s.typ != dns.TypeAAAA {
 			continue
 		}
-		for i, at := uint16(0), s.first; i < s.count && len(w.out) <= maxReferral; i++ {
-			r := b.record(at)
-			w.record(host.at, s.typ, s.ttl, r[recordLink:])
-			w.glue++
-			at = binary.LittleEndian.Uint32(r)
+		for i, at := uint16(0), s.first; i < s.count && w.address(host, s.typ, s.ttl, b.record(at)[recordLink:]); i++ {
+			at = binary.LittleEndian.Uint32(b.record(at))
 		}
 	}
 }
@@ -194,6 +183,50 @@ type referralHost struct {
 type place struct {
 	offset int
 	own    bool
+}
+
+// begin starts the referral of the cut rel below origin.
+func (w *referralWriter) begin(rel []byte, origin string) {
+	w.cut = append(append(w.cut[:0], rel...), origin...)
+	w.out, w.pointers, w.hosts, w.glue = w.out[:0], w.pointers[:0], w.hosts[:0], 0
+}
+
+// add adds a server; false where the cut gets no referral because of it.
+func (w *referralWriter) add(host []byte, origin string, ttl uint32) bool {
+	inside := nameWithin(host, w.cut)
+	if len(host) == 0 || !inside && nameWithin(host, origin) {
+		return false
+	}
+	w.server(host, inside, ttl)
+	return true
+}
+
+// address adds an address of host; false: there is no room for more.
+func (w *referralWriter) address(host *referralHost, typ uint16, ttl uint32, rdata []byte) bool {
+	if len(w.out) > maxReferral {
+		return false
+	}
+	w.record(host.at, typ, ttl, rdata)
+	w.glue++
+	return true
+}
+
+// size returns how many octets the referral takes; 0 where there is none to be prepared.
+func (w *referralWriter) size() int {
+	size := 2 + 2*len(w.pointers) + len(w.out)
+	if w.glue == 0 || size > maxReferral {
+		return 0
+	}
+	return size
+}
+
+// appendTo appends the referral.
+func (w *referralWriter) appendTo(out []byte) []byte {
+	out = append(out, byte(len(w.pointers)), byte(w.glue))
+	for _, p := range w.pointers {
+		out = binary.LittleEndian.AppendUint16(out, p)
+	}
+	return append(out, w.out...)
 }
 
 // record writes a record whose owner stands at owner.
@@ -241,7 +274,7 @@ func (w *referralWriter) find(name []byte) (own int, at place, ok bool) {
 	folded := buf[:copy(buf[:], name)]
 	lower(folded)
 	for ; folded[own] != 0; own += int(folded[own]) + 1 {
-		rest := string(folded[own:])
+		rest := folded[own:]
 		if nameWithin(w.cut, rest) {
 			return own, place{offset: len(w.cut) - len(rest)}, true
 		}
