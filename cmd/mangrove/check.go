@@ -73,6 +73,10 @@ func (c *cli) check(ctx context.Context, resolve bool) *checkReport {
 	if !hasErrors(problems) {
 		_, problems = buildDrivers(cfg, nil)
 		rep.add(problems)
+		if cfg.Cookies.Enabled {
+			_, problems = configuredCookies(cfg)
+			rep.add(problems)
+		}
 	}
 	files, problems, err := zonefile.ZoneFiles(cfg.Zones)
 	if err != nil {

@@ -45,6 +45,11 @@ func cookieSecrets(c *config) (secrets []resolver.CookieSecret, problems []zones
 		}
 		return []resolver.CookieSecret{own}, nil
 	}
+	return configuredCookies(c)
+}
+
+// configuredCookies returns the secrets that a configuration says, or leads to.
+func configuredCookies(c *config) (secrets []resolver.CookieSecret, problems []zones.Problem) {
 	for i, ref := range c.Cookies.Secrets {
 		text, err := secret(ref, c.dir())
 		if err == nil {
@@ -65,7 +70,11 @@ func ownCookieSecret(data string) (resolver.CookieSecret, error) {
 	text, err := os.ReadFile(path)
 	switch {
 	case err == nil:
-		return resolver.ParseCookieSecret(strings.TrimRight(string(text), "\r\n"))
+		own, err := resolver.ParseCookieSecret(strings.TrimRight(string(text), "\r\n"))
+		if err != nil {
+			return own, fmt.Errorf("%w: remove it, and \"mangrove reload\" makes another one", err)
+		}
+		return own, nil
 	case !errors.Is(err, fs.ErrNotExist):
 		return resolver.CookieSecret{}, errors.New(readProblem(err))
 	}

@@ -93,7 +93,7 @@ func TestOwnCookieSecret(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, problems = cookieSecrets(cfg)
-	if diff := cmp.Diff([]string{path + ": not a cookie secret of 32 hexadecimal digits"}, problemTexts(problems)); diff != "" {
+	if diff := cmp.Diff([]string{path + `: not a cookie secret of 32 hexadecimal digits: remove it, and "mangrove reload" makes another one`}, problemTexts(problems)); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
 	other := defaultConfig()
