@@ -347,6 +347,9 @@ func (r *plainReader) data(letters uint64, data []byte, i int) (typ uint16, next
 			}
 		}
 		i, ok = r.name(data, i)
+	case 'D'<<8 | 'S':
+		typ = dns.TypeDS
+		i, ok = r.ds(data, i)
 	case 'T'<<16 | 'X'<<8 | 'T':
 		typ = dns.TypeTXT
 		i, ok = r.strings(data, i)
@@ -457,6 +460,45 @@ func (r *plainReader) number(data []byte, i int) (next int, ok bool) {
 		to++
 	}
 	return to, true
+}
+
+// octet reads a number of 8 bits and the blanks behind it.
+func (r *plainReader) octet(data []byte, i int) (next int, ok bool) {
+	start := len(r.wire)
+	if next, ok = r.number(data, i); !ok || r.wire[start] != 0 {
+		return 0, false
+	}
+	r.wire[start] = r.wire[start+1]
+	r.wire = r.wire[:start+1]
+	return next, true
+}
+
+// ds reads the data of a DS record: numbers, and a digest of as many octets as its type has, in one word or several.
+func (r *plainReader) ds(data []byte, i int) (next int, ok bool) {
+	if i, ok = r.number(data, i); !ok {
+		return 0, false
+	}
+	for range 2 {
+		if i, ok = r.octet(data, i); !ok {
+			return 0, false
+		}
+	}
+	start := len(r.wire)
+	digits, octet := 0, byte(0)
+	for isHex(data[i]) {
+		for d := hexDigit[data[i]]; d != 0; d = hexDigit[data[i]] {
+			octet = octet<<4 | (d - 1)
+			if digits++; digits%2 == 0 {
+				r.wire = append(r.wire, octet)
+			}
+			i++
+		}
+		for isBlank(data[i]) {
+			i++
+		}
+	}
+	n, want := len(r.wire)-start, digestLen(r.wire[start-1])
+	return i, n > 0 && digits%2 == 0 && (want == 0 || n == want) && len(r.wire) <= maxRdata
 }
 
 // name reads a domain name, in its case.

@@ -39,7 +39,11 @@ var oddLines = []string{
 	"a mx 1 b", "a TXTX x", "a A\t192.0.2.1\t; x", "a A 192.0.2.1;x", "a\x01 A 192.0.2.1", "a A 192.0.2.1\x01", "a A 192.0.2.1\r", "a A 192.0.2.1\r\r", "a A 192.0.2.1 ; \r\r",
 	"$TTL 60", "$TTL x", "$ORIGIN sub", "$ORIGIN example.net.", "$ORIGIN .", "$ORIGIN EXAMPLE.ORG.", "$INCLUDE x", "$GENERATE 1-3 g$ A 192.0.2.$", "$X", " $TTL 5", "a$b A 192.0.2.1",
 	"a HINFO x y", "a CAA 0 issue \"x\"", "@ SOA ns host 1 2 3 4 5", "@ SOA ns host 1 2 3 4 6", "a SOA ns host 1 2 3 4 5", "a TXT \x00",
-	"a DS 1 8 2 " + strings.Repeat("ab", 32), "a RRSIG A 8 3 60 20300101000000 20200101000000 1 example.org. AAAA", "a NSEC b A",
+	"a DS 1 8 2 " + strings.Repeat("ab", 32), "a DS 65535 255 2 " + strings.Repeat("Ab", 16) + " " + strings.Repeat("bC", 16) + " ; x",
+	"a DS 1 8 2 a " + strings.Repeat("ab", 31) + "\tc", "a DS 1 8 2 " + strings.Repeat("ab", 31), "a DS 1 8 2 " + strings.Repeat("ab", 32) + "a", "a DS 1 8 1 " + strings.Repeat("ab", 20),
+	"a DS 1 8 9 ab", "a DS 1 8 9 aba", "a DS 1 8 9", "a DS 1 8 9 ", "a DS 1 8 9 ;ab", "a DS 1 8 9 ab;", "a DS 1 8 9 xy", "a DS 1 8 9 abx", "a DS 1 8 9 ab cx", "a DS 1 8 9 (ab)",
+	"a DS 1 8 9 \"ab\"", "a DS 1 256 9 ab", "a DS 1 8 256 ab", "a DS 65536 8 9 ab", "a DS 1 RSASHA256 9 ab", "a DS 01 008 09 ab", "a DS 1 8 ab", "a DS \\# 5 0001080900", "a ds 1 8 9 AB\r",
+	"a CDS 1 8 9 ab", "a RRSIG A 8 3 60 20300101000000 20200101000000 1 example.org. AAAA", "a NSEC b A",
 }
 
 // carefully are the ways of reading that are not the plain one.
