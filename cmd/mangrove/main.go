@@ -148,13 +148,22 @@ func needsCommand(cmd *cobra.Command, args []string) error {
 	return usageError{cmd.CommandPath(), fmt.Errorf("%q needs a command", cmd.CommandPath())}
 }
 
+// argumentProblem says what arguments a command wants where it got fewer or more; cobra only counts them.
+func argumentProblem(cmd *cobra.Command, given int, err error) error {
+	_, wants, ok := strings.Cut(cmd.Use, " ")
+	if !ok || !strings.HasPrefix(err.Error(), "accepts ") {
+		return err
+	}
+	return fmt.Errorf("%q wants %s, and got %s", cmd.CommandPath(), wants, count(given, "argument"))
+}
+
 // wrapUsage makes mistakes in flags and arguments usage errors, for cmd and what is below it.
 func wrapUsage(cmd *cobra.Command) {
 	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usageError{cmd.CommandPath(), err} })
 	if args := cmd.Args; args != nil {
 		cmd.Args = func(cmd *cobra.Command, given []string) error {
 			if err := args(cmd, given); err != nil {
-				return usageError{cmd.CommandPath(), err}
+				return usageError{cmd.CommandPath(), argumentProblem(cmd, len(given), err)}
 			}
 			return nil
 		}

@@ -43,7 +43,7 @@ func judgeDigest(z *zones.Zone, where func(zones.Name, uint16, int) zones.Pos) (
 func (c *cli) zoneDigestCommand() *cobra.Command {
 	var hashes []string
 	cmd := &cobra.Command{
-		Use:   "zonemd [FILE | ZONE]",
+		Use:   "zonemd FILE|ZONE",
 		Short: "Print the ZONEMD record of a zone file",
 		Long: `Zonemd prints the ZONEMD records (RFC 8976) for the contents of a zone file: with them, whoever gets the file can tell that it is whole. Put them into the file, in the place
 of those that it has, which do not count. They are for the SOA serial that the file says.
