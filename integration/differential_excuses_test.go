@@ -129,7 +129,7 @@ func soaOf(m *dns.Msg) string {
 // undelegatedDS is NODATA from the child for its DS, where the parent's zone, which we serve as well, has no cut there.
 func undelegatedDS(c *comparison, a aspect) bool {
 	m, other := c.answers["mangrove"], c.answers["bind"]
-	if m == nil || other == nil || m.Question[0].Qtype != dns.TypeDS || m.Rcode != dns.RcodeSuccess || m.Truncated {
+	if m == nil || other == nil || m.Question[0].Qtype != dns.TypeDS || m.Rcode != dns.RcodeSuccess || m.Truncated && a != aspectTruncated {
 		return false
 	}
 	names := chain(m)
@@ -150,6 +150,15 @@ func undelegatedDS(c *comparison, a aspect) bool {
 func acrossZones(c *comparison, a aspect) bool {
 	m, other := c.answers["mangrove"], c.answers["bind"]
 	if m == nil || other == nil || a == aspectQuestion || a == aspectEDNS {
+		return false
+	}
+	if a == aspectRcode && m.Truncated && other.Truncated && len(m.Answer) == 0 && m.Rcode == dns.RcodeNameError {
+		zone := zoneOf(c.apex, strings.ToLower(m.Question[0].Name))
+		for child := range c.apex {
+			if zone != "" && child != zone && dns.IsSubDomain(zone, child) {
+				return true // where the alias leads to did not fit
+			}
+		}
 		return false
 	}
 	names := chain(other)
@@ -181,15 +190,26 @@ func justFits(c *comparison, a aspect) bool {
 }
 
 // emptyWildcard is a name that a wildcard stands for which is an empty non-terminal, in a zone with NSEC: mangrove proves that it is empty too, by one more record,
-// which leads from before the wildcard to a name below it.
+// which leads from before the wildcard to a name below it. Where that no longer fits, all that the others have is there, and TC.
 func emptyWildcard(c *comparison, a aspect) bool {
 	m, other := c.answers["mangrove"], c.answers["bind"]
-	if m == nil || other == nil || a != aspectAuthority || m.Rcode != dns.RcodeSuccess || soaOf(m) == "" {
+	if m == nil || other == nil || m.Rcode != dns.RcodeSuccess || soaOf(m) == "" {
 		return false
 	}
 	names := chain(m)
 	name := names[len(names)-1]
 	theirs := "\n" + c.verdicts["bind"][aspectAuthority] + "\n"
+	switch a {
+	case aspectTruncated:
+		closer := slices.ContainsFunc(m.Ns, func(rr dns.RR) bool {
+			return rr.Header().Rrtype == dns.TypeNSEC && !strings.EqualFold(rr.Header().Name, name)
+		})
+		known := func(rr dns.RR) bool { return strings.Contains(theirs, "\n"+recordText(rr)+"\n") }
+		return m.Truncated && closer && len(m.Ns) == len(other.Ns) && !slices.ContainsFunc(m.Ns, func(rr dns.RR) bool { return !known(rr) })
+	case aspectAuthority:
+	default:
+		return false
+	}
 	var proof *dns.NSEC
 	more := 0
 	for _, rr := range m.Ns {
@@ -254,6 +274,21 @@ func TestEmptyWildcardExcused(t *testing.T) {
 		c := &comparison{answers: map[string]*dns.Msg{"mangrove": tt.ours, "bind": tt.theirs}, verdicts: map[string]verdict{"bind": {aspectAuthority: texts(tt.theirs.Ns)}}}
 		if got := emptyWildcard(c, aspectAuthority); got != tt.want {
 			t.Errorf("%s: got %v, want %v", tt.name, got, tt.want)
+		}
+	}
+	for _, tt := range []struct {
+		name         string
+		ours, theirs *dns.Msg
+		want         bool
+	}{
+		{"all of theirs", answer(0, "x.w.example.", closer), answer(0, "x.w.example.", closer), true},
+		{"not all of theirs", answer(0, "x.w.example."), answer(0, "x.w.example.", closer), false},
+		{"the name's own proof", answer(0, "w.example.", empty), answer(0, "w.example.", empty), false},
+	} {
+		tt.ours.Truncated = true
+		c := &comparison{answers: map[string]*dns.Msg{"mangrove": tt.ours, "bind": tt.theirs}, verdicts: map[string]verdict{"bind": {aspectAuthority: texts(tt.theirs.Ns)}}}
+		if got := emptyWildcard(c, aspectTruncated); got != tt.want {
+			t.Errorf("truncated, %s: got %v, want %v", tt.name, got, tt.want)
 		}
 	}
 }
