@@ -129,7 +129,7 @@ func (r *Reader) packed(p *parser, path string, data []byte, o Options) *Result 
 		return nil
 	}
 	p.res.Zone = zone
-	p.res.locate = &locator{path: path, o: o, data: data, files: p.res.Files, apex: p.apex}
+	p.res.locate = &locator{path: path, o: o, data: data, files: p.res.Files, apex: p.apex, records: zone.Records()}
 	return p.res
 }
 
@@ -152,6 +152,8 @@ type locator struct {
 	data  []byte // nil: to be read
 	files []File
 	apex  apexPlaces
+	// records are how many there are: so many places, and no room for more.
+	records int
 
 	once   sync.Once
 	places *positions
@@ -172,7 +174,7 @@ func (l *locator) find() *positions {
 		} else {
 			p.res.Files = append(p.res.Files, l.files[0])
 		}
-		places := &positions{seed: maphash.MakeSeed()}
+		places := &positions{seed: maphash.MakeSeed(), places: make([]place, 0, l.records)}
 		p.ctx, p.res.places = context.Background(), places
 		res := p.parse(l.path, data, nil)
 		if res != nil && slices.EqualFunc(res.Files, l.files, func(a, b File) bool { return a.Path == b.Path && a.SHA256 == b.SHA256 }) {
