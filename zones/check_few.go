@@ -18,6 +18,7 @@ const (
 	fewForeign                  // an NSEC3 record of no parameters
 	fewLong                     // a TTL above that of denials
 	fewOptedOut                 // an empty non-terminal that nothing is proved of
+	fewUnproven                 // an NSEC or NSEC3 record of a zone without signatures
 	fewKinds
 )
 
@@ -34,7 +35,7 @@ type fewCounts [fewKinds]struct {
 func (c *checker) few(kind fewKind, n checked, typ uint16, i int, format string, args ...any) {
 	k := &c.counts[kind]
 	told := fewTold
-	if kind == fewForeign || kind == fewLong {
+	if kind == fewForeign || kind == fewLong || kind == fewUnproven {
 		told = 1 // all of them or none
 	}
 	if k.n++; k.n <= told {
@@ -47,7 +48,7 @@ func (c *checker) few(kind fewKind, n checked, typ uint16, i int, format string,
 func (c *checker) more() {
 	for kind, k := range c.counts {
 		told := fewTold
-		if fewKind(kind) == fewForeign || fewKind(kind) == fewLong {
+		if fewKind(kind) == fewForeign || fewKind(kind) == fewLong || fewKind(kind) == fewUnproven {
 			told = 1
 		}
 		if k.n > told {

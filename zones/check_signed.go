@@ -83,6 +83,7 @@ func (c *checker) signed(n checked) {
 		}
 	}
 	if !c.signs {
+		c.unproven(n)
 		return
 	}
 	c.foreign(n)
@@ -92,6 +93,15 @@ func (c *checker) signed(n checked) {
 		signs := !cut || s.typ == dns.TypeDS || s.typ == dns.TypeNSEC
 		if s.sigs == 0 && signs && s.typ != dns.TypeRRSIG {
 			c.few(fewUnsigned, n, s.typ, 0, "has no signature in a zone that is signed, and resolvers that validate refuse it; sign the zone again")
+		}
+	}
+}
+
+// unproven reports NSEC and NSEC3 records of a zone that comes unsigned: it was signed once, or somebody lost its signatures.
+func (c *checker) unproven(n checked) {
+	for _, typ := range [...]uint16{dns.TypeNSEC, dns.TypeNSEC3} {
+		if n.has(typ) {
+			c.few(fewUnproven, n, typ, 0, "proves nothing without signatures: the SOA record of %s has none; sign the zone again, or remove its NSEC and NSEC3 records", c.z.origin)
 		}
 	}
 }

@@ -103,7 +103,10 @@ z:8:1: www.example.com. CNAME stands beside an A record (line 6) and a TXT recor
 z:6:1: www.example.com. CNAME stands beside a DNAME record (line 7); a CNAME must be alone`},
 		{"CNAME twice", sound + "www CNAME ns1\nwww CNAME example.net.", `
 z:7:1: www.example.com. CNAME is one of 2 CNAME records of this name (line 6); keep one`},
-		{"CNAME and its signature", sound + "www CNAME ns1\nwww RRSIG CNAME 13 3 300 20260101000000 20250101000000 1 example.com. AAAA\nwww NSEC a CNAME RRSIG NSEC", ""},
+		{"CNAME and its signature", sound + "www CNAME ns1\nwww RRSIG CNAME 13 3 300 20260101000000 20250101000000 1 example.com. AAAA\nwww NSEC a CNAME RRSIG NSEC",
+			"z:8:1: warning: www.example.com. NSEC proves nothing without signatures: the SOA record of example.com. has none; sign the zone again, or remove its NSEC and NSEC3 records"},
+		{"a chain that lost its signatures", sound + "@ NSEC ns1 NS SOA NSEC\nns1 NSEC @ A NSEC\n0p9mhaveqvm6t7vbl5lop2u3t2rp3tom NSEC3 1 0 0 - 2t7b4g4vsa5smi47k61mv5bv1a22bojr A",
+			"z:6:1: warning: example.com. NSEC proves nothing without signatures: the SOA record of example.com. has none; sign the zone again, or remove its NSEC and NSEC3 records (and 2 more likewise)"},
 		{"CNAME at the apex", sound + "@ CNAME example.net.", `
 z:6:1: example.com. CNAME stands at the zone's apex, beside its SOA and NS; use A and AAAA records there`},
 		{"CNAME to nothing", sound + "www CNAME nothing\nftp CNAME cdn.example.net\nx CNAME y.w\n*.w A 192.0.2.1\nz CNAME z.sub\nsub NS ns.example.net.", `
