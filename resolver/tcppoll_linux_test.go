@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"os"
 	"runtime"
 	"strings"
 	"sync"
@@ -112,10 +113,37 @@ func (p *polled) pass(d time.Duration) {
 	}
 }
 
+// waitIdle returns when n of the connections that have goroutines wait for a query: a client has its answer before its connection waits
+// for the next. Loops need no waiting for, they do one thing after the other (settle).
+func (p *polled) waitIdle(n int) {
+	p.t.Helper()
+	if !p.s.tcp.portable {
+		return
+	}
+	for deadline := time.Now().Add(10 * time.Second); ; runtime.Gosched() {
+		idle := 0
+		p.s.tcp.mu.Lock()
+		for c := range p.s.tcp.conns {
+			if c.idleSince.Load() != 0 {
+				idle++
+			}
+		}
+		p.s.tcp.mu.Unlock()
+		if idle == n {
+			return
+		}
+		if time.Now().After(deadline) {
+			p.t.Fatalf("%d connections are idle, want %d", idle, n)
+		}
+	}
+}
+
 func (p *polled) wantEOF(c net.Conn) {
 	p.t.Helper()
-	if n, err := c.Read(make([]byte, 1)); err == nil || n != 0 {
-		p.t.Errorf("got %d octets, want the end", n)
+	_ = c.SetReadDeadline(time.Now().Add(10 * time.Second))
+	defer func() { _ = c.SetReadDeadline(time.Time{}) }()
+	if n, err := c.Read(make([]byte, 1)); err == nil || n != 0 || errors.Is(err, os.ErrDeadlineExceeded) {
+		p.t.Errorf("got %d octets, %v, want the end", n, err)
 	}
 }
 
@@ -308,16 +336,20 @@ func TestConnectionLimitOverSockets(t *testing.T) {
 		if !p.asks(working, 1) {
 			t.Fatal("no answer")
 		}
+		p.waitIdle(2)
 		p.pass(time.Second)
 		if !p.asks(oldest, 1) {
 			t.Fatal("no answer")
 		}
+		p.waitIdle(2)
 		if _, err := working.Write(query[:5]); err != nil {
 			t.Fatal(err)
 		}
+		p.waitIdle(1)
 		p.pass(time.Second)
 		p.control = p.dial()
 		p.settle()
+		p.waitIdle(2)
 		newcomer := p.dial()
 		if !p.asks(newcomer, 1) {
 			t.Error("the newcomer was refused")
