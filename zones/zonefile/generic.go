@@ -18,6 +18,9 @@ func (p *parser) rdata3597(h header) ([]byte, *rdataFault) {
 	wire := p.wire[:0]
 	var digits []byte
 	for i, t := range h.data[2:] {
+		if t.quoted {
+			return nil, &rdataFault{2 + i, "data", "hexadecimal digits are needed, without quotes"}
+		}
 		digits = append(digits, t.text...)
 		for _, c := range t.text {
 			if !isHex(c) {
@@ -37,6 +40,11 @@ func (p *parser) rdata3597(h header) ([]byte, *rdataFault) {
 		return nil, &rdataFault{at: 0, text: "has data that its type does not allow: " + why}
 	}
 	return wire, p.judge(h, wire)
+}
+
+// isGeneric says that the data are in that form.
+func isGeneric(h header) bool {
+	return len(h.data) > 0 && !h.data[0].quoted && string(h.data[0].text) == `\#`
 }
 
 func isHex(c byte) bool {

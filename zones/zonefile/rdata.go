@@ -76,7 +76,7 @@ const maxRdata = 65535
 
 // rdata returns the wire form of h's data, names uncompressed and in their case; it is valid until the next call.
 func (p *parser) rdata(h header) ([]byte, *rdataFault) {
-	if len(h.data) > 0 && !h.data[0].quoted && string(h.data[0].text) == `\#` {
+	if isGeneric(h) {
 		return p.rdata3597(h)
 	}
 	layout := layoutOf(h.typ)

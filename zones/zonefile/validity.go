@@ -124,6 +124,10 @@ func (p *parser) judge(h header, wire []byte) *rdataFault {
 		if hash := wire[5+int(wire[4]):]; wire[0] == dns.SHA1 && hash[0] != 20 {
 			return &rdataFault{at: min(4, last), text: fmt.Sprintf("has a next hash of %d octets, SHA-1 makes 20, written with 32 characters", hash[0])}
 		}
+	case dns.TypeX25:
+		if digits := wire[1:]; !isGeneric(h) && (len(digits) < 4 || bytes.ContainsFunc(digits, func(c rune) bool { return c < '0' || c > '9' })) {
+			return &rdataFault{last, "address", "four or more decimal digits are needed (RFC 1183 3.1)"}
+		}
 	case dns.TypeKEY:
 		if len(wire) == 4 && !isKeyless(wire) {
 			return &rdataFault{at: last + 1, text: "ends before its key"}
