@@ -132,7 +132,7 @@ func (a *app) resolved(src *source) *source {
 	return next
 }
 
-func (src *source) resolved(look func(zones.Name) alias.Answer) (*source, error) {
+func (src *source) resolved(look func(alias.Record) alias.Answer) (*source, error) {
 	if !src.hasAliases() {
 		return src, nil
 	}

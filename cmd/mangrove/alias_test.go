@@ -26,7 +26,7 @@ func TestResolversConfig(t *testing.T) {
 }
 
 // known answers for one target.
-func known(addrs ...string) func(zones.Name) alias.Answer {
+func known(addrs ...string) func(alias.Record) alias.Answer {
 	var a alias.Answer
 	for _, s := range addrs {
 		addr := netip.MustParseAddr(s)
@@ -37,7 +37,7 @@ func known(addrs ...string) func(zones.Name) alias.Answer {
 		}
 	}
 	a.V4.Known, a.V6.Known = len(addrs) > 0, len(addrs) > 0
-	return func(zones.Name) alias.Answer { return a }
+	return func(alias.Record) alias.Answer { return a }
 }
 
 func TestResolvedSource(t *testing.T) {

@@ -21,6 +21,7 @@ type aliasReport struct {
 	Problem   string    `json:"problem,omitempty"`
 	Failing   time.Time `json:"failing,omitzero"` // since when there is a problem
 	Next      time.Time `json:"next,omitzero"`    // when resolvers are asked again
+	Held      string    `json:"held,omitempty"`   // the target of before, whose addresses these are until Target is resolved
 }
 
 // aliasReports tells how it stands with the ALIAS records of a source.
@@ -31,6 +32,9 @@ func (a *app) aliasReports(src *source) []aliasReport {
 		rep := aliasReport{
 			Name: r.Owner.Relative(src.origin), Target: r.Target.String(), TTL: r.TTL, Addresses: []string{}, Unknown: []string{},
 			Own: s.Own, Since: s.Since, Heard: s.Good, Problem: s.Problem, Failing: s.Failing, Next: s.Next,
+		}
+		if held, ok := a.aliases.Held(r); ok {
+			rep.Held, rep.Since, s.Answer = held.Target.String(), held.Since, held.Answer
 		}
 		for _, addr := range s.Addrs() {
 			rep.Addresses = append(rep.Addresses, addr.String())
@@ -65,13 +69,21 @@ func (r aliasReport) String() string {
 	} else if len(r.Unknown) > 0 {
 		text += fmt.Sprintf("; %s not resolved yet, answered SERVFAIL", strings.Join(r.Unknown, " and "))
 	}
-	if r.Own {
+	if r.Held != "" {
+		text += fmt.Sprintf(", still the addresses of %s: %s has not been resolved", r.Held, r.Target)
+		if r.Problem != "" {
+			text += ": " + r.Problem
+		}
+	}
+	if r.Own && r.Held == "" {
 		text += ", from our own zone"
 	}
 	if !r.Since.IsZero() {
 		text += " since " + when(r.Since)
 	}
-	if r.Problem != "" {
+	if r.Held != "" {
+		// The problem was said.
+	} else if r.Problem != "" {
 		text += fmt.Sprintf("; failing since %s: %s", when(r.Failing), r.Problem)
 	} else if !r.Heard.IsZero() && !r.Own {
 		text += ", heard " + when(r.Heard)

@@ -24,6 +24,8 @@ type Answer struct{ V4, V6 Family }
 // Whole says that both families are known.
 func (a Answer) Whole() bool { return a.V4.Known && a.V6.Known }
 
+func (a Answer) has() bool { return len(a.V4.Addrs)+len(a.V6.Addrs) > 0 }
+
 // Equal says whether both say the same.
 func (a Answer) Equal(b Answer) bool { return a.V4.equal(b.V4) && a.V6.equal(b.V6) }
 
@@ -42,6 +44,7 @@ type State struct {
 	Failing time.Time  // since when there is a problem
 	Ring    bool       // the problem is that ALIAS records of ours lead to each other
 	Next    time.Time  // when it is asked for again; zero: when our own zone changes
+	Held    []Held     // what owners have that had another target before, until this one is heard of; by owner
 }
 
 // Reply is what was answered to a question for the addresses of one family.

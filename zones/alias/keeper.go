@@ -58,6 +58,7 @@ type target struct {
 	failures int           // in a row
 	place    int           // in the queue; -1: not there
 	log      string        // the problem that was logged
+	held     map[zones.Name]*held
 }
 
 // New makes a Keeper; it does nothing until Set and Run.
@@ -101,6 +102,7 @@ func (k *Keeper) Restore(states []State) {
 func (k *Keeper) Set(records []Record) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	ownersBefore := k.owners
 	k.owners = make(map[zones.Name]zones.Name, len(records))
 	for _, r := range records {
 		k.owners[r.Owner] = r.Target
@@ -113,14 +115,19 @@ func (k *Keeper) Set(records []Record) {
 		if t == nil {
 			t = k.newTarget(name)
 		}
-		delete(before, name)
 		k.targets[name] = t
 	}
+	k.holdLocked(ownersBefore, before)
 	for name, t := range before {
-		k.due.remove(t)
-		delete(k.news, name)
+		if k.targets[name] == nil {
+			k.due.remove(t)
+			delete(k.news, name)
+		}
 	}
 	k.followLocked()
+	for _, t := range k.targets {
+		k.tellHeldLocked(t) // of whom a problem was known before
+	}
 	poke(k.wake)
 }
 
@@ -131,6 +138,9 @@ func (k *Keeper) newTarget(name zones.Name) *target {
 	if s, ok := k.kept[name]; ok {
 		delete(k.kept, name)
 		t.Answer, t.Since, t.Good, t.Problem, t.Failing = s.Answer, s.Since, s.Good, s.Problem, s.Failing
+		for _, h := range s.Held {
+			t.hold(&held{Held: h})
+		}
 		if t.Whole() {
 			// After a restart all would be due at once.
 			t.Next = now.Add(time.Duration(k.opts.Random() * float64(k.opts.Min)))
@@ -170,14 +180,36 @@ func (k *Keeper) followLocked() {
 	}
 }
 
-// Answer returns what is known of a target.
-func (k *Keeper) Answer(name zones.Name) Answer {
+// Answer returns the addresses that the owner of a record is to have: those of its target or, as long as nothing was heard of
+// that, those that the owner had from the target before it.
+func (k *Keeper) Answer(r Record) Answer {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	a := k.knownLocked(r.Target)
+	if a.has() {
+		return a
+	}
+	if h, ok := k.heldLocked(r); ok {
+		return h.Answer
+	}
+	return a
+}
+
+func (k *Keeper) knownLocked(name zones.Name) Answer {
 	if t := k.targets[name]; t != nil {
 		return t.Answer
 	}
 	return k.kept[name].Answer
+}
+
+// Held returns what the owner of a record has instead of its target's addresses; false where it has those, or nothing.
+func (k *Keeper) Held(r Record) (Held, bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.knownLocked(r.Target).has() {
+		return Held{}, false
+	}
+	return k.heldLocked(r)
 }
 
 // State returns how it stands with a target; false where no record has it.
@@ -185,7 +217,7 @@ func (k *Keeper) State(name zones.Name) (State, bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if t := k.targets[name]; t != nil {
-		return t.State, true
+		return t.state(), true
 	}
 	return State{}, false
 }
@@ -196,7 +228,7 @@ func (k *Keeper) States() []State {
 	defer k.mu.Unlock()
 	out := make([]State, 0, len(k.targets))
 	for _, t := range k.targets {
-		out = append(out, t.State)
+		out = append(out, t.state())
 	}
 	slices.SortFunc(out, func(a, b State) int { return a.Target.Compare(b.Target) })
 	return out
@@ -370,6 +402,9 @@ func (k *Keeper) noteLocked(t *target, v4, v6 outcome) {
 		k.news[t.Target] = true
 		poke(k.changed)
 	}
+	if t.has() {
+		t.held = nil
+	}
 	t.asked, t.Ring = true, errors.Is(v4.err, errRing)
 	if t.Problem = problem; problem == "" {
 		t.Good, t.Failing, t.failures = now, time.Time{}, 0
@@ -381,12 +416,15 @@ func (k *Keeper) noteLocked(t *target, v4, v6 outcome) {
 
 // logLocked tells of a problem when it begins, becomes another one, or ends.
 func (k *Keeper) logLocked(t *target) {
+	k.tellHeldLocked(t)
 	if t.Problem == t.log {
 		return
 	}
 	switch t.log = t.Problem; {
 	case t.Problem == "":
 		k.opts.Log.Info("target of ALIAS records is resolved again", "target", t.Target)
+	case len(t.held) > 0:
+		k.opts.Log.Warn("target of ALIAS records is not resolved: questions for its addresses are answered SERVFAIL but where an owner still has those of another target", "target", t.Target, "why", t.Problem)
 	case len(t.Addrs()) == 0:
 		k.opts.Log.Warn("target of ALIAS records is not resolved: questions for its addresses are answered SERVFAIL", "target", t.Target, "why", t.Problem)
 	default:

@@ -36,10 +36,10 @@ func Records(z *zones.Zone, where func(zones.Name, uint16, int) zones.Pos) []Rec
 
 // Changes returns what is to be changed in the zone of records, as it was loaded, for their owners to have the addresses that
 // look tells. An ALIAS record stays as long as one of its families is not known. The same answers give the same changes.
-func Changes(records []Record, look func(target zones.Name) Answer) []zones.Change {
+func Changes(records []Record, look func(Record) Answer) []zones.Change {
 	var out []zones.Change
 	for _, r := range records {
-		a := look(r.Target)
+		a := look(r)
 		for _, f := range [...]struct {
 			typ uint16
 			Family

@@ -27,16 +27,31 @@ type savedTarget struct {
 	Good    time.Time    `json:"good,omitzero"`
 	Problem string       `json:"problem,omitempty"`
 	Failing time.Time    `json:"failing,omitzero"`
+	Held    []savedHeld  `json:"held,omitempty"`
 }
 
-// Encode returns the states of targets that have addresses as a text, for Decode.
+// savedHeld is what the owner of a record has as long as its target has no addresses.
+type savedHeld struct {
+	Owner  string       `json:"owner"`
+	Target string       `json:"target"`
+	A      []netip.Addr `json:"a"`
+	AAAA   []netip.Addr `json:"aaaa"`
+	Since  time.Time    `json:"since,omitzero"`
+}
+
+// Encode returns the states of targets that have addresses, or whose owners have others meanwhile, as a text, for Decode.
 func Encode(states []State) []byte {
 	s := saved{Revision: savedRevision, Targets: []savedTarget{}}
 	for _, t := range states {
-		if len(t.Addrs()) > 0 {
-			s.Targets = append(s.Targets, savedTarget{Target: t.Target.String(), A: t.V4.saved(), AAAA: t.V6.saved(),
-				Since: t.Since, Good: t.Good, Problem: t.Problem, Failing: t.Failing})
+		if !t.has() && len(t.Held) == 0 {
+			continue
 		}
+		out := savedTarget{Target: t.Target.String(), A: t.V4.saved(), AAAA: t.V6.saved(),
+			Since: t.Since, Good: t.Good, Problem: t.Problem, Failing: t.Failing}
+		for _, h := range t.Held {
+			out.Held = append(out.Held, savedHeld{Owner: h.Owner.String(), Target: h.Target.String(), A: h.V4.saved(), AAAA: h.V6.saved(), Since: h.Since})
+		}
+		s.Targets = append(s.Targets, out)
 	}
 	text, err := json.MarshalIndent(s, "", " ")
 	if err != nil {
@@ -63,18 +78,49 @@ func Decode(text []byte) ([]State, error) {
 	}
 	out := make([]State, 0, len(s.Targets))
 	for _, t := range s.Targets {
-		name, err := zones.ParseName(t.Target)
+		st, err := t.state()
 		if err != nil {
 			return nil, fmt.Errorf("kept addresses of ALIAS targets: %w", err)
 		}
-		v4, ok4 := restored(t.A, netip.Addr.Is4)
-		v6, ok6 := restored(t.AAAA, netip.Addr.Is6)
-		if !ok4 || !ok6 || len(v4.Addrs)+len(v6.Addrs) == 0 {
-			return nil, fmt.Errorf("kept addresses of ALIAS targets: those of %s are none", name)
-		}
-		out = append(out, State{Target: name, Answer: Answer{v4, v6}, Since: t.Since, Good: t.Good, Problem: t.Problem, Failing: t.Failing})
+		out = append(out, st)
 	}
 	return out, nil
+}
+
+func (t savedTarget) state() (State, error) {
+	name, err := zones.ParseName(t.Target)
+	if err != nil {
+		return State{}, err
+	}
+	st := State{Target: name, Since: t.Since, Good: t.Good, Problem: t.Problem, Failing: t.Failing}
+	if t.A != nil || t.AAAA != nil || len(t.Held) == 0 {
+		if st.Answer, err = restoredAnswer(name, t.A, t.AAAA); err != nil {
+			return State{}, err
+		}
+	}
+	for _, h := range t.Held {
+		one := Held{Since: h.Since}
+		if one.Owner, err = zones.ParseName(h.Owner); err != nil {
+			return State{}, err
+		}
+		if one.Target, err = zones.ParseName(h.Target); err != nil {
+			return State{}, err
+		}
+		if one.Answer, err = restoredAnswer(one.Target, h.A, h.AAAA); err != nil {
+			return State{}, err
+		}
+		st.Held = append(st.Held, one)
+	}
+	return st, nil
+}
+
+func restoredAnswer(name zones.Name, a, aaaa []netip.Addr) (Answer, error) {
+	v4, ok4 := restored(a, netip.Addr.Is4)
+	v6, ok6 := restored(aaaa, netip.Addr.Is6)
+	if !ok4 || !ok6 || len(v4.Addrs)+len(v6.Addrs) == 0 {
+		return Answer{}, fmt.Errorf("those of %s are none", name)
+	}
+	return Answer{v4, v6}, nil
 }
 
 // restored returns a family that was kept; false where an address is not of it.

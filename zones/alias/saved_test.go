@@ -19,13 +19,14 @@ func TestSaved(t *testing.T) {
 		{Target: zones.MustParseName("both.example."), Answer: Answer{v4, v6}, Since: at, Good: at},
 		{Target: zones.MustParseName("empty.example."), Answer: Answer{v4, Family{Known: true}}, Since: at},
 		{Target: zones.MustParseName("half.example."), Answer: Answer{V6: v6}, Problem: "SERVFAIL", Failing: at},
+		{Target: zones.MustParseName("held.example."), Problem: "NXDOMAIN", Held: []Held{{Owner: zones.MustParseName("o.example."), Target: zones.MustParseName("old.example."), Answer: Answer{v4, v6}, Since: at}}},
 		{Target: zones.MustParseName("none.example.")},
 	}
 	got, err := Decode(Encode(states))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if d := cmp.Diff(states[:3], got, cmp.AllowUnexported(zones.Name{}), cmp.Comparer(func(a, b netip.Addr) bool { return a == b })); d != "" {
+	if d := cmp.Diff(states[:4], got, cmp.AllowUnexported(zones.Name{}), cmp.Comparer(func(a, b netip.Addr) bool { return a == b })); d != "" {
 		t.Error(d)
 	}
 }
@@ -39,6 +40,7 @@ func TestSavedDamage(t *testing.T) {
 		{`{"revision":1,"targets":[{"target":"a.","aaaa":["fe80::1%eth0"]}]}`, "those of a. are none"},
 		{`{"revision":1,"targets":[{"target":"a.","a":[]}]}`, "those of a. are none"},
 		{`{"revision":1,"targets":[{"target":"a.","a":["192.0.2"]}]}`, "192.0.2"},
+		{`{"revision":1,"targets":[{"target":"a.","held":[{"owner":"o.","target":"b.","a":[]}]}]}`, "those of b. are none"},
 	} {
 		states, err := Decode([]byte(c.text))
 		if err == nil || !strings.Contains(err.Error(), c.want) || states != nil {
