@@ -43,6 +43,7 @@ type source struct {
 	read     time.Time       // of the newest reading
 	includes []zonefile.File // what the zone's file includes: a change to one means reading again
 	confGone bool            // NAME.yaml was there before
+	unsigned bool            // zone comes unsigned, and came signed before
 	fresh    bool            // read from its files just now, not taken from the store
 	// zoneFiles are what zone was read from, the zone's own file first; none once they are with what is to be kept.
 	zoneFiles   []zonefile.File
@@ -118,9 +119,10 @@ func (s *sources) read(ctx context.Context, reader *zonefile.Reader, cfg *config
 	next := readSource(reader, cfg, f, s.now())
 	if next.state == sourceOK {
 		next.noteConfigGone(before)
-		return next
+	} else {
+		s.keepLastGood(ctx, cfg, next, before)
 	}
-	s.keepLastGood(ctx, cfg, next, before)
+	next.noteUnsigned(before)
 	return next
 }
 

@@ -46,23 +46,24 @@ func (a *app) readEveryZone(ctx context.Context, prog *progress) ([]*source, err
 			Text: readProblem(err) + "; the zones of the last run are served on"})
 	}
 	a.found(&a.problems.dir, problems)
-	list, unread, err := a.takeStored(ctx, files)
+	list, unread, signed, err := a.takeStored(ctx, files)
 	if err != nil {
 		return nil, err
 	}
-	read := a.sources.readAll(ctx, a.config(), unread, func(zones.Name) *source { return nil }, prog)
+	read := a.sources.readAll(ctx, a.config(), unread, func(origin zones.Name) *source { return signed[origin] }, prog)
 	return append(list, read...), ctx.Err()
 }
 
-// takeStored takes from the store what can be, and returns the files that are to be read. A version whose records are damaged
-// is as one that is not there, and said.
-func (a *app) takeStored(ctx context.Context, files []zonefile.ZoneFile) (list []*source, unread []zonefile.ZoneFile, err error) {
+// takeStored takes from the store what can be, and returns the files that are to be read, and which of these have a last good version
+// that came signed. A version whose records are damaged is as one that is not there, and said.
+func (a *app) takeStored(ctx context.Context, files []zonefile.ZoneFile) (list []*source, unread []zonefile.ZoneFile, signed map[zones.Name]*source, err error) {
 	at := make(map[zones.Name]int, len(files))
 	for i, f := range files {
 		at[f.Origin] = i
 	}
 	s := starter{app: a, cfg: a.config(), texts: make(map[string]string), taken: make([]bool, len(files)), kept: make(map[zones.Name]keptVersion, len(files))}
 	list = make([]*source, 0, len(files))
+	signed = make(map[zones.Name]*source)
 	err = a.store.EachLoaded(ctx, func(l store.Loaded, damage error) error {
 		i, there := at[l.Origin]
 		switch {
@@ -74,6 +75,9 @@ func (a *app) takeStored(ctx context.Context, files []zonefile.ZoneFile) (list [
 			src, why := s.source(l, files[i])
 			if src == nil {
 				a.log.Debug("zone is read anew", "zone", l.Origin, "why", why)
+				if known := cameSigned(l); known != nil {
+					signed[l.Origin] = known
+				}
 				return nil
 			}
 			list, s.taken[i] = append(list, src), true
@@ -84,7 +88,7 @@ func (a *app) takeStored(ctx context.Context, files []zonefile.ZoneFile) (list [
 	case errors.Is(err, store.ErrCorrupt):
 		a.log.Error("last good versions can't all be read from the store: zones are read from their files", "err", err)
 	case err != nil:
-		return nil, nil, fmt.Errorf("read what the store has: %w", err)
+		return nil, nil, nil, fmt.Errorf("read what the store has: %w", err)
 	}
 	a.sources.told(s.kept, err == nil)
 	for i, f := range files {
@@ -92,7 +96,7 @@ func (a *app) takeStored(ctx context.Context, files []zonefile.ZoneFile) (list [
 			unread = append(unread, f)
 		}
 	}
-	return list, unread, nil
+	return list, unread, signed, nil
 }
 
 // told notes what the store has, where all of it is known.
