@@ -32,12 +32,17 @@ func (a *app) warnExpiring(src *source) []zones.Problem {
 	return found
 }
 
-// warnAllExpiring logs it of every zone, and notes it for status: to look at every signature is too much for each time that somebody asks.
+// expiryInterval is how often the signatures of a zone that is not read anew are looked at.
+const expiryInterval = 6 * time.Hour
+
+// warnAllExpiring logs it of every zone that was not looked at for expiryInterval, and notes it for status: to look at every signature is
+// too much for each time that somebody asks.
 func (a *app) warnAllExpiring(ctx context.Context) {
+	now := a.sources.now()
 	a.mu.Lock()
 	list := make([]*source, 0, len(a.zones))
 	for _, st := range a.zones {
-		if st.src.zone != nil && st.src.zone.Signed() {
+		if st.src.zone != nil && st.src.zone.Signed() && now.Sub(st.expiringAt) >= expiryInterval {
 			list = append(list, st.src)
 		}
 	}
@@ -49,7 +54,7 @@ func (a *app) warnAllExpiring(ctx context.Context) {
 		found := a.warnExpiring(src)
 		a.mu.Lock()
 		if st := a.zones[src.origin]; st != nil && st.src.zone == src.zone {
-			st.expiring = found
+			st.expiring, st.expiringAt = found, now
 		}
 		a.mu.Unlock()
 	}

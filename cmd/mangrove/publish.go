@@ -9,6 +9,7 @@ import (
 	"maps"
 	"reflect"
 	"slices"
+	"time"
 
 	"github.com/mangrove-dns/mangrove/healthcheck"
 	"github.com/mangrove-dns/mangrove/providers"
@@ -34,8 +35,9 @@ type zoneState struct {
 	// made holds what each published generation was made of, by generation: the durable one that the providers have, and
 	// those after it.
 	made []madeOf
-	// expiring is what was wrong with the times of the zone's signatures when they were looked at last.
-	expiring []zones.Problem
+	// expiring is what was wrong with the times of the zone's signatures when they were looked at last, at expiringAt.
+	expiring   []zones.Problem
+	expiringAt time.Time
 }
 
 // madeOf is what a published version was made of.
@@ -101,7 +103,7 @@ func (a *app) publishSources(ctx context.Context, list []*source) error {
 		a.log.Warn(w.Problem.Text, "zone", w.Origin)
 	}
 	for origin, found := range expiring {
-		a.zones[origin].expiring = found
+		a.zones[origin].expiring, a.zones[origin].expiringAt = found, a.sources.now()
 	}
 	for origin, d := range decided {
 		a.zones[origin].decisions = d.decisions

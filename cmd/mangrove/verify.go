@@ -36,8 +36,6 @@ const (
 func (a *app) settleLoop(ctx context.Context) error {
 	a.moveIntoMemory(ctx)
 	a.resolveDoubts(ctx)
-	const signatures = 6 * time.Hour
-	var expiring time.Time // when they were looked at
 	tick := time.NewTicker(10 * time.Minute)
 	defer tick.Stop()
 	for {
@@ -45,10 +43,7 @@ func (a *app) settleLoop(ctx context.Context) error {
 			if err := a.store.Maintain(ctx); err != nil && ctx.Err() == nil {
 				a.log.Error("the store was not put in order", "err", err)
 			}
-			if now := a.sources.now(); now.Sub(expiring) >= signatures {
-				expiring = now
-				a.warnAllExpiring(ctx)
-			}
+			a.warnAllExpiring(ctx)
 		})
 		select {
 		case <-ctx.Done():
