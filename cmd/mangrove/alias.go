@@ -82,7 +82,7 @@ func (src *source) content(changes []zones.Change) string {
 // openAliases makes the keeper of addresses, with what was known in the last run.
 func (a *app) openAliases() {
 	client := &alias.Client{Servers: a.resolvers, Allowed: a.mayAlias}
-	a.aliases = alias.New(alias.Options{Ask: client.Ask, Catalog: a.ownZones, Log: a.log})
+	a.aliases = alias.New(alias.Options{Ask: client.Ask, Catalog: a.ownZones, Refused: a.refusedAlias, Log: a.log})
 	text, err := os.ReadFile(filepath.Join(a.config().Data, aliasFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return
@@ -117,6 +117,9 @@ func (c *config) resolvers() ([]netip.AddrPort, error) {
 }
 
 func (a *app) mayAlias(addr netip.Addr) bool { return a.config().mayAlias(addr) }
+
+// refusedAlias says which addresses resolvers may not lead to now.
+func (a *app) refusedAlias(addr netip.Addr) bool { return alias.Refused(addr) && !a.mayAlias(addr) }
 
 func (c *config) mayAlias(addr netip.Addr) bool {
 	return slices.ContainsFunc(c.AliasNetworks, func(n network) bool { return n.Contains(addr) })

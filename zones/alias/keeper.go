@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"math/rand/v2"
+	"net/netip"
 	"slices"
 	"sync"
 	"time"
@@ -18,6 +19,8 @@ type Options struct {
 	Ask func(ctx context.Context, target zones.Name, v6 bool) (Reply, error)
 	// Catalog returns what we serve ourselves; nil: nothing.
 	Catalog func() *zones.Catalog
+	// Refused says which addresses resolvers may not bring, and none is to have from an earlier answer of theirs; nil: none.
+	Refused func(netip.Addr) bool
 	Log     *slog.Logger // nil: nowhere
 	// Parallel is how many targets are asked for at a time; 0: 16.
 	Parallel int
@@ -69,6 +72,9 @@ func New(o Options) *Keeper {
 	if o.Catalog == nil {
 		o.Catalog = func() *zones.Catalog { return nil }
 	}
+	if o.Refused == nil {
+		o.Refused = func(netip.Addr) bool { return false }
+	}
 	if o.Parallel <= 0 {
 		o.Parallel = 16
 	}
@@ -89,11 +95,15 @@ func New(o Options) *Keeper {
 	}
 }
 
-// Restore tells what was known before a restart, to be used when the target comes up in Set.
+// Restore tells what was known before a restart, to be used when the target comes up in Set. Refused addresses are left out.
 func (k *Keeper) Restore(states []State) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	for _, s := range states {
+		if !s.Own {
+			s.Answer = s.without(k.opts.Refused)
+		}
+		s.Held = k.allowed(s.Held)
 		k.kept[s.Target] = s
 	}
 }
@@ -137,7 +147,10 @@ func (k *Keeper) newTarget(name zones.Name) *target {
 	t.Next = now
 	if s, ok := k.kept[name]; ok {
 		delete(k.kept, name)
-		t.Answer, t.Since, t.Good, t.Problem, t.Failing = s.Answer, s.Since, s.Good, s.Problem, s.Failing
+		t.Answer, t.Since, t.Good, t.Problem, t.Failing, t.Own = s.Answer, s.Since, s.Good, s.Problem, s.Failing, s.Own
+		if !t.has() {
+			t.Since = time.Time{}
+		}
 		for _, h := range s.Held {
 			t.hold(&held{Held: h})
 		}
@@ -168,6 +181,9 @@ func (k *Keeper) followLocked() {
 			t.Own, t.Next = true, time.Time{}
 			k.noteLocked(t, f.v4, f.v6)
 			continue
+		}
+		if t.Own {
+			k.screenLocked(t)
 		}
 		if t.Own || t.Asks != f.asks {
 			t.Own, t.Asks, t.Next, t.failures = false, f.asks, time.Now(), 0
@@ -284,10 +300,12 @@ func (k *Keeper) First(ctx context.Context) {
 	all.Wait()
 }
 
-// Retry has the targets that could not be resolved asked for now, and not when their time comes: resolvers may be others.
+// Retry is to be called when there are other resolvers, or Options.Refused says otherwise than before. The targets that could not
+// be resolved are asked for now, and not when their time comes; addresses that are refused now are dropped at once.
 func (k *Keeper) Retry() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	k.screenAllLocked()
 	for _, t := range k.targets {
 		if t.Problem != "" && t.place >= 0 {
 			k.due.remove(t)
@@ -397,14 +415,11 @@ func (k *Keeper) pauseLocked(t *target, v4, v6 outcome) time.Duration {
 func (k *Keeper) noteLocked(t *target, v4, v6 outcome) {
 	now := time.Now()
 	next, problem := t.merge(v4, v6)
-	if !t.Equal(next) {
-		t.Answer, t.Since = next, now
-		k.news[t.Target] = true
-		poke(k.changed)
+	if !t.Own || v4.err != nil || v6.err != nil {
+		// The policy may be another one than when it was asked for. What is kept of our own zones may come from an ALIAS there.
+		next = next.without(k.opts.Refused)
 	}
-	if t.has() {
-		t.held = nil
-	}
+	k.takeLocked(t, next)
 	t.asked, t.Ring = true, errors.Is(v4.err, errRing)
 	if t.Problem = problem; problem == "" {
 		t.Good, t.Failing, t.failures = now, time.Time{}, 0
@@ -412,6 +427,21 @@ func (k *Keeper) noteLocked(t *target, v4, v6 outcome) {
 		t.Failing = now
 	}
 	k.logLocked(t)
+}
+
+// takeLocked makes next what is known of t.
+func (k *Keeper) takeLocked(t *target, next Answer) {
+	if !t.Equal(next) {
+		t.Answer, t.Since = next, time.Now()
+		if !t.has() {
+			t.Since = time.Time{}
+		}
+		k.news[t.Target] = true
+		poke(k.changed)
+	}
+	if t.has() {
+		t.held = nil
+	}
 }
 
 // logLocked tells of a problem when it begins, becomes another one, or ends.

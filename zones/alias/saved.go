@@ -27,6 +27,7 @@ type savedTarget struct {
 	Good    time.Time    `json:"good,omitzero"`
 	Problem string       `json:"problem,omitempty"`
 	Failing time.Time    `json:"failing,omitzero"`
+	Own     bool         `json:"own,omitempty"`
 	Held    []savedHeld  `json:"held,omitempty"`
 }
 
@@ -47,7 +48,7 @@ func Encode(states []State) []byte {
 			continue
 		}
 		out := savedTarget{Target: t.Target.String(), A: t.V4.saved(), AAAA: t.V6.saved(),
-			Since: t.Since, Good: t.Good, Problem: t.Problem, Failing: t.Failing}
+			Since: t.Since, Good: t.Good, Problem: t.Problem, Failing: t.Failing, Own: t.Own}
 		for _, h := range t.Held {
 			out.Held = append(out.Held, savedHeld{Owner: h.Owner.String(), Target: h.Target.String(), A: h.V4.saved(), AAAA: h.V6.saved(), Since: h.Since})
 		}
@@ -92,7 +93,7 @@ func (t savedTarget) state() (State, error) {
 	if err != nil {
 		return State{}, err
 	}
-	st := State{Target: name, Since: t.Since, Good: t.Good, Problem: t.Problem, Failing: t.Failing}
+	st := State{Target: name, Since: t.Since, Good: t.Good, Problem: t.Problem, Failing: t.Failing, Own: t.Own}
 	if t.A != nil || t.AAAA != nil || len(t.Held) == 0 {
 		if st.Answer, err = restoredAnswer(name, t.A, t.AAAA); err != nil {
 			return State{}, err
