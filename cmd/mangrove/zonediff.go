@@ -35,7 +35,7 @@ func (c *cli) zoneDiffCommand() *cobra.Command {
 		Use:   "diff A [B]",
 		Short: "Show how two versions of a zone differ, record by record",
 		Long: `Diff compares what two versions of a zone hold: not their text, and not the order of records. Each of A and B is a zone file, the name of a
-zone (what is served), or ZONE@SERIAL, a version of its journal. Without B, what is served is compared with what the zone's file says now. It
+zone (what is served), or ZONE@SERIAL, a version of its journal. Beside a zone a file is taken for one of that zone, whatever its name. Without B, what is served is compared with what the zone's file says now. It
 exits 1 where they differ. The SOA is told apart, and a difference of it alone counts as none.`,
 		Example: `  mangrove zone diff example.com
   mangrove zone diff example.com@41 example.com@42
@@ -103,8 +103,20 @@ func (r *zoneReader) diff(ctx context.Context, args []string) (*diffReport, erro
 	return diffOf(from, to), nil
 }
 
-// both reads what is to be compared. A file whose name names no zone is one of the other's zone.
+// both reads what is to be compared. Beside the name of a zone a file is one of that zone, however it is called; of two files one whose
+// name names no zone is one of the other's.
 func (r *zoneReader) both(ctx context.Context, args []string) (from, to zoneVersion, err error) {
+	if len(args) == 2 && isFile(args[0]) != isFile(args[1]) {
+		file, named := &from, &to
+		if isFile(args[1]) {
+			file, named = &to, &from
+			args = []string{args[1], args[0]}
+		}
+		if *named, err = r.read(ctx, args[1], zones.Name{}); err == nil {
+			*file, err = r.read(ctx, args[0], named.zone.Origin())
+		}
+		return from, to, err
+	}
 	from, err = r.read(ctx, args[0], zones.Name{})
 	switch {
 	case len(args) == 1 && err == nil:
@@ -131,7 +143,7 @@ func diffOf(from, to zoneVersion) *diffReport {
 
 // read reads what an argument names: a file that is there, for origin unless that is zero, else a version of a zone.
 func (r *zoneReader) read(ctx context.Context, arg string, origin zones.Name) (zoneVersion, error) {
-	if info, err := os.Stat(arg); err == nil && info.Mode().IsRegular() {
+	if isFile(arg) {
 		z, err := r.cli.parseFile(arg, origin)
 		return zoneVersion{z, arg}, err
 	}
@@ -154,6 +166,11 @@ func (r *zoneReader) read(ctx context.Context, arg string, origin zones.Name) (z
 	}
 	z, err := rep.zone()
 	return zoneVersion{z, title}, err
+}
+
+func isFile(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular()
 }
 
 // cutSerial parts ZONE@SERIAL.
