@@ -19,9 +19,10 @@ type aliasReport struct {
 	Since     time.Time `json:"since,omitzero"`
 	Heard     time.Time `json:"heard,omitzero"` // when both families were last heard of without a problem
 	Problem   string    `json:"problem,omitempty"`
-	Failing   time.Time `json:"failing,omitzero"` // since when there is a problem
-	Next      time.Time `json:"next,omitzero"`    // when resolvers are asked again
-	Held      string    `json:"held,omitempty"`   // the target of before, whose addresses these are until Target is resolved
+	Failing   time.Time `json:"failing,omitzero"`   // since when there is a problem
+	Next      time.Time `json:"next,omitzero"`      // when resolvers are asked again
+	Rotating  float64   `json:"rotating,omitempty"` // seconds between two questions, more than the target's TTL says: it has others each time
+	Held      string    `json:"held,omitempty"`     // the target of before, whose addresses these are until Target is resolved
 }
 
 // aliasReports tells how it stands with the ALIAS records of a source.
@@ -32,6 +33,7 @@ func (a *app) aliasReports(src *source) []aliasReport {
 		rep := aliasReport{
 			Name: r.Owner.Relative(src.origin), Target: r.Target.String(), TTL: r.TTL, Addresses: []string{}, Unknown: []string{},
 			Own: s.Own, Since: s.Since, Heard: s.Good, Problem: s.Problem, Failing: s.Failing, Next: s.Next,
+			Rotating: s.Every.Seconds(),
 		}
 		if held, ok := a.aliases.Held(r); ok {
 			rep.Held, rep.Since, s.Answer = held.Target.String(), held.Since, held.Answer
@@ -87,6 +89,9 @@ func (r aliasReport) String() string {
 		text += fmt.Sprintf("; failing since %s: %s", when(r.Failing), r.Problem)
 	} else if !r.Heard.IsZero() && !r.Own {
 		text += ", heard " + when(r.Heard)
+	}
+	if r.Rotating > 0 {
+		text += fmt.Sprintf("; it rotates: other addresses each time, so it is asked every %v only", time.Duration(r.Rotating*float64(time.Second)))
 	}
 	if !r.Next.IsZero() {
 		text += ", asked again " + when(r.Next)

@@ -44,7 +44,10 @@ type State struct {
 	Failing time.Time  // since when there is a problem
 	Ring    bool       // the problem is that ALIAS records of ours lead to each other
 	Next    time.Time  // when it is asked for again; zero: when our own zone changes
-	Held    []Held     // what owners have that had another target before, until this one is heard of; by owner
+	// Rotating says that the target had other addresses at several refreshes in a row: it is asked for every Every.
+	Rotating bool
+	Every    time.Duration
+	Held     []Held // what owners have that had another target before, until this one is heard of; by owner
 }
 
 // Reply is what was answered to a question for the addresses of one family.

@@ -28,6 +28,9 @@
 // Again when the answer's shortest TTL ends, at least every Options.Max and at most every Options.Min, and a little later at random;
 // after a failure in ten seconds, and in twice as many each time up to a minute. Both families are asked for together.
 //
+// A target that has other addresses at each refresh, as a pool that shows eight of a hundred, is asked for more seldom: from the
+// fourth change on, the least pause doubles with each up to Options.Max. A refresh without a change takes one doubling back.
+//
 // # What resolvers may say
 //
 // Client asks with EDNS, random ids and ports, over TCP where an answer is truncated, and takes only what its question and the chain

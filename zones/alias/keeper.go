@@ -59,6 +59,7 @@ type target struct {
 	asked    bool          // resolvers were asked for it, or our own zones, and the answer or its absence noted
 	asking   chan struct{} // closed when the question under way is over; nil: none is
 	failures int           // in a row
+	turns    int           // refreshes that brought other addresses, less those that did not; at most turnsMax
 	place    int           // in the queue; -1: not there
 	log      string        // the problem that was logged
 	held     map[zones.Name]*held
@@ -178,7 +179,7 @@ func (k *Keeper) followLocked() {
 		f := find(cat, k.owners, t.Target)
 		if f.own {
 			k.due.remove(t)
-			t.Own, t.Next = true, time.Time{}
+			t.Own, t.Next, t.turns, t.Rotating, t.Every = true, time.Time{}, 0, false, 0
 			k.noteLocked(t, f.v4, f.v6)
 			continue
 		}
@@ -406,7 +407,14 @@ func (k *Keeper) pauseLocked(t *target, v4, v6 outcome) time.Duration {
 				d = min(d, o.TTL)
 			}
 		}
-		d = max(d, k.opts.Min)
+	}
+	if t.Problem == "" || t.turns > steady {
+		d = max(d, min(k.opts.Max, k.opts.Min<<max(0, t.turns-steady)))
+	}
+	if t.Rotating = t.turns > steady; t.Rotating {
+		t.Every = d
+	} else {
+		t.Every = 0
 	}
 	return d + time.Duration(k.opts.Random()*spread*float64(d))
 }
@@ -418,6 +426,9 @@ func (k *Keeper) noteLocked(t *target, v4, v6 outcome) {
 	if !t.Own || v4.err != nil || v6.err != nil {
 		// The policy may be another one than when it was asked for. What is kept of our own zones may come from an ALIAS there.
 		next = next.without(k.opts.Refused)
+	}
+	if !t.Own {
+		t.turn(next, problem)
 	}
 	k.takeLocked(t, next)
 	t.asked, t.Ring = true, errors.Is(v4.err, errRing)
