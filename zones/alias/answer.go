@@ -73,6 +73,8 @@ func (o outcome) problem(alone bool) string {
 	switch {
 	case o.err != nil:
 		return o.err.Error()
+	case len(o.Refused) > 0 && len(o.Addrs) > 0:
+		return fmt.Sprintf("%s refused, an address that alias_networks does not open; %s served", joined(o.Refused), joined(o.Addrs))
 	case len(o.Refused) > 0:
 		return fmt.Sprintf("%s refused, an address that alias_networks does not open", joined(o.Refused))
 	case alone && len(o.Addrs) == 0:

@@ -22,6 +22,9 @@ const (
 	defaultPort = 53
 )
 
+// MaxAddrs bounds the addresses of one family of a target: which of more are taken would be a guess.
+const MaxAddrs = 64
+
 // tries is how long each server has for its answer the first time, and the next.
 var tries = [...]time.Duration{time.Second, 3 * time.Second}
 
@@ -120,6 +123,10 @@ func reason(err error) error {
 	if errors.As(err, &late) && late.Timeout() || errors.Is(err, context.DeadlineExceeded) {
 		return errors.New("no answer in time")
 	}
+	var malformed *dns.Error
+	if errors.As(err, &malformed) {
+		return errors.New("its answer is malformed")
+	}
 	var op *net.OpError
 	if errors.As(err, &op) {
 		return innermost(op.Err)
@@ -174,6 +181,9 @@ func (c *Client) read(m *dns.Msg, target zones.Name) (Reply, error) {
 					ttl = min(ttl, h.Ttl)
 				}
 			}
+		}
+		if n := len(found.Addrs) + len(found.Refused); n > MaxAddrs {
+			return Reply{}, fmt.Errorf("too many addresses (%d, at most %d)", n, MaxAddrs)
 		}
 		found.TTL = time.Duration(ttl) * time.Second
 		switch {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -100,6 +101,20 @@ func client(servers ...*server) *Client {
 	}}
 }
 
+// many is n addresses.
+func many(n int) []string { return slices.Repeat([]string{"t.example. 60 A 192.0.2.1"}, n) }
+
+// What can't be read is the resolver's fault, and what is said of it tells that; a problem says what is served all the same.
+func TestProblemTexts(t *testing.T) {
+	if got, want := reason(dns.ErrBuf).Error(), "its answer is malformed"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	o := outcome{Reply: Reply{Addrs: []netip.Addr{netip.MustParseAddr("192.0.2.1")}, Refused: []netip.Addr{netip.MustParseAddr("127.0.0.1")}}}
+	if got, want := o.problem(false), "127.0.0.1 refused, an address that alias_networks does not open; 192.0.2.1 served"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
 func TestClientReads(t *testing.T) {
 	for _, c := range []struct {
 		name    string
@@ -131,6 +146,8 @@ func TestClientReads(t *testing.T) {
 		{name: "loopback", records: []string{"t.example. 60 A 127.0.0.1"}, want: "error: 127.0.0.1 refused, an address that alias_networks does not open"},
 		{name: "loopback among others", records: []string{"t.example. 60 A 127.0.0.1", "t.example. 60 A 192.0.2.1"}, want: "192.0.2.1 1m0s refused 127.0.0.1"},
 		{name: "loopback that is open", records: []string{"t.example. 60 A 127.7.0.1"}, want: "127.7.0.1 1m0s"},
+		{name: "as many as may be", records: many(MaxAddrs), edit: func(m *dns.Msg) { m.Compress = true }, want: strings.TrimSpace(strings.Repeat("192.0.2.1 ", MaxAddrs)) + " 1m0s"},
+		{name: "too many", records: many(MaxAddrs + 1), edit: func(m *dns.Msg) { m.Compress = true }, want: "error: too many addresses (65, at most 64)"},
 		{name: "private", records: []string{"t.example. 60 A 10.0.0.1"}, want: "10.0.0.1 1m0s"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
