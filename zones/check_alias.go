@@ -6,6 +6,9 @@ import (
 	"github.com/miekg/dns"
 )
 
+// aliasTTL is how long an ALIAS may live without a warning, in seconds: the addresses have its TTL, not the target's.
+const aliasTTL = 3600
+
 // addressAlias reports ALIAS records that cannot give their owner addresses: beside addresses of its own, more than one, in a
 // zone whose signatures would not cover them, or leading nowhere or back to themselves within the zone.
 func (c *checker) addressAlias(n checked) {
@@ -22,6 +25,9 @@ func (c *checker) addressAlias(n checked) {
 	}
 	if c.z.Signed() {
 		c.add(Error, n, TypeALIAS, 0, "stands in a zone that comes signed, and no signature would cover the addresses of its target; write A and AAAA records before signing")
+	}
+	if s.ttl() > aliasTTL {
+		c.add(Warning, n, TypeALIAS, 0, "has the TTL %d, and for so long resolvers keep addresses that the target may have left; give it %d at most", s.ttl(), aliasTTL)
 	}
 	for i := range int(s.count) {
 		c.aliasTarget(n, i, s.rdata(i))

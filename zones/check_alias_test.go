@@ -17,6 +17,9 @@ func TestCheckALIAS(t *testing.T) {
 		want       []string
 	}{
 		{"apex, wildcard and below", "@ IN ALIAS lb.example.net.\n*.w IN ALIAS lb.example.net.\nx IN ALIAS lb.example.net.\nx IN MX 10 @", nil},
+		{"TTL of an hour", "x 3600 IN ALIAS lb.example.net.", nil},
+		{"TTL of more", "x 3601 IN ALIAS lb.example.net.", []string{
+			"z:4:1: warning: x.example.org. ALIAS has the TTL 3601, and for so long resolvers keep addresses that the target may have left; give it 3600 at most"}},
 		{"beside addresses", "x IN ALIAS lb.example.net.\nx IN A 192.0.2.1\nx IN AAAA 2001:db8::1", []string{
 			"z:4:1: x.example.org. ALIAS stands beside an A record (line 5); the name has either addresses of its own or those of the target",
 			"z:4:1: x.example.org. ALIAS stands beside an AAAA record (line 6); the name has either addresses of its own or those of the target"}},
