@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"net/netip"
 	"time"
 
 	"github.com/mangrove-dns/mangrove/resolver"
@@ -111,9 +112,20 @@ func (a *app) rateLimitReport() *rateLimitReport {
 	if a.server == nil {
 		return nil
 	}
-	counts, limited := a.server.Stats().Limits, a.server.Limited()
-	rep := &rateLimitReport{Mode: a.config().RateLimit.Mode, Limited: counts.All(), Truncated: counts.Truncated, BadCookie: counts.BadCookie,
-		Dropped: counts.Dropped, Networks: []limitedReport{}, Count: len(limited)}
+	return rateLimitReportOf(a.config().RateLimit.Mode, a.server.Stats().Limits, a.server.Limited())
+}
+
+// rateLimitReportOf is the report of what a server tells. Limits that are off limit nobody, whom they did until a moment ago, either.
+func rateLimitReportOf(mode rateMode, counts resolver.LimitStats, limited []resolver.Limited) *rateLimitReport {
+	if mode == "off" {
+		limited = nil
+	}
+	networks := make(map[netip.Prefix]bool)
+	for _, l := range limited {
+		networks[l.Network] = true
+	}
+	rep := &rateLimitReport{Mode: mode, Limited: counts.All(), Truncated: counts.Truncated, BadCookie: counts.BadCookie,
+		Dropped: counts.Dropped, Networks: []limitedReport{}, Count: len(networks)}
 	for _, l := range limited[:min(len(limited), reportedNetworks)] {
 		one := limitedReport{Network: l.Network.String(), Limit: l.Limit, Since: l.Since}
 		if !l.Zone.IsZero() {
@@ -143,7 +155,10 @@ func printRateLimit(out io.Writer, r *rateLimitReport) {
 		rows = append(rows, []string{l.Network, limit, "since " + when(l.Since)})
 	}
 	table(out, "  ", rows)
-	if more := r.Count - len(rows); more > 0 {
+	switch more := len(r.Networks) - len(rows); {
+	case len(r.Networks) == reportedNetworks:
+		fmt.Fprintf(out, "  and %d more at least\n", more)
+	case more > 0:
 		fmt.Fprintf(out, "  and %d more\n", more)
 	}
 }
