@@ -23,14 +23,28 @@ const cookieFile = "cookie.secret"
 
 // validateCookies reports secrets that stand in the file and are none. What references lead to is looked at by cookieSecrets.
 func validateCookies(problems *[]zones.Problem, c *config) {
+	seen := make(map[resolver.CookieSecret]int)
 	for i, text := range c.Cookies.Secrets {
 		if strings.HasPrefix(text, "env:") || strings.HasPrefix(text, "file:") {
 			continue
 		}
-		if _, err := resolver.ParseCookieSecret(text); err != nil {
+		s, err := resolver.ParseCookieSecret(text)
+		if err == nil {
+			err = noteSecret(seen, s, i)
+		}
+		if err != nil {
 			c.problem(problems, fmt.Sprintf("cookies.secrets[%d]", i), "%v", err)
 		}
 	}
+}
+
+// noteSecret notes secret i; it is an error that it is another one again: who put it there meant to change it.
+func noteSecret(seen map[resolver.CookieSecret]int, s resolver.CookieSecret, i int) error {
+	if first, again := seen[s]; again {
+		return fmt.Errorf("the same secret as cookies.secrets[%d]", first)
+	}
+	seen[s] = i
+	return nil
 }
 
 // cookieSecrets returns what cookies are made and accepted with, nothing where they are ignored. With problems it is of no use.
@@ -50,11 +64,14 @@ func cookieSecrets(c *config) (secrets []resolver.CookieSecret, problems []zones
 
 // configuredCookies returns the secrets that a configuration says, or leads to.
 func configuredCookies(c *config) (secrets []resolver.CookieSecret, problems []zones.Problem) {
+	seen := make(map[resolver.CookieSecret]int)
 	for i, ref := range c.Cookies.Secrets {
 		text, err := secret(ref, c.dir())
 		if err == nil {
 			var s resolver.CookieSecret
-			s, err = resolver.ParseCookieSecret(text)
+			if s, err = resolver.ParseCookieSecret(text); err == nil {
+				err = noteSecret(seen, s, i)
+			}
 			secrets = append(secrets, s)
 		}
 		if err != nil {
@@ -90,7 +107,23 @@ func (a *app) startCookies() []resolver.CookieSecret {
 	if len(problems) > 0 {
 		return []resolver.CookieSecret{resolver.NewCookieSecret()}
 	}
+	if cfg := a.config(); cfg.Cookies.Enabled && len(cfg.Cookies.Secrets) == 0 {
+		path := filepath.Join(cfg.Data, cookieFile)
+		if mode, open := readableByOthers(path); open {
+			a.log.Warn("others can read the secret that cookies are made of, and make cookies of any address: change its mode to 0600, or remove it and reload, for another one",
+				"file", path, "mode", fmt.Sprintf("%04o", mode))
+		}
+	}
 	return secrets
+}
+
+// readableByOthers says whether more than its owner can read a file.
+func readableByOthers(path string) (mode fs.FileMode, open bool) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return 0, false // it was read a moment ago
+	}
+	return info.Mode().Perm(), info.Mode().Perm()&0o044 != 0
 }
 
 // takeUpCookies has the server use the secrets of a configuration that was read again; with problems those in force stay.

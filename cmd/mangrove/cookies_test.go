@@ -35,6 +35,8 @@ func TestCookieSecrets(t *testing.T) {
 		{`cookies: {secrets: ["env:COOKIE_ONE", "file:two"]}`, []string{cookieOne, cookieTwo}, nil},
 		{`cookies: {secrets: ["file:two", "env:COOKIE_ONE"]}`, []string{cookieTwo, cookieOne}, nil},
 		{`cookies: {secrets: "file:two", enabled: false}`, nil, nil},
+		{"cookies: {secrets: [" + cookieTwo + ", " + strings.ToLower(cookieTwo) + "]}", nil, []string{":1:55: cookies.secrets[1]: the same secret as cookies.secrets[0]"}},
+		{`cookies: {secrets: ["file:two", "env:COOKIE_ONE", "file:two"]}`, nil, []string{":1:51: cookies.secrets[2]: the same secret as cookies.secrets[0]"}},
 		{"cookies: {secrets: [" + cookieOne + ", " + cookieOne[:31] + "g]}", nil,
 			[]string{":1:55: cookies.secrets[1]: not a cookie secret of 32 hexadecimal digits"}},
 		{`cookies: {secrets: ["file:none", "file:short", "file:empty", "env:COOKIE_NONE"]}`, nil, []string{
@@ -85,6 +87,17 @@ func TestOwnCookieSecret(t *testing.T) {
 	info, err := os.Stat(path)
 	if err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("%v, %v", info, err)
+	}
+	if mode, open := readableByOthers(path); open {
+		t.Errorf("others are said to read what has mode %v", mode)
+	}
+	for _, mode := range []os.FileMode{0o640, 0o604} {
+		if err := os.Chmod(path, mode); err != nil {
+			t.Fatal(err)
+		}
+		if got, open := readableByOthers(path); !open || got != mode {
+			t.Errorf("mode %v: got %v, %v", mode, got, open)
+		}
 	}
 	if again, problems := cookieSecrets(cfg); len(problems) > 0 || again[0] != first[0] {
 		t.Errorf("another one the second time: %v", problems)
