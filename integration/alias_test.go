@@ -403,7 +403,11 @@ func TestALIASHealth(t *testing.T) {
 // What the first start heard outlives a crash, though it never changed.
 func TestALIASCrash(t *testing.T) {
 	t.Parallel()
-	server := &dns.Server{Addr: freePort(t), Net: "udp", Handler: dns.HandlerFunc(func(w dns.ResponseWriter, q *dns.Msg) {
+	socket, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := &dns.Server{PacketConn: socket, Handler: dns.HandlerFunc(func(w dns.ResponseWriter, q *dns.Msg) {
 		m := new(dns.Msg).SetReply(q)
 		m.RecursionAvailable = true
 		if q.Question[0].Qtype == dns.TypeA {
@@ -413,9 +417,9 @@ func TestALIASCrash(t *testing.T) {
 	})}
 	up := make(chan struct{})
 	server.NotifyStartedFunc = func() { close(up) }
-	go func() { _ = server.ListenAndServe() }() // ends with Shutdown
+	go func() { _ = server.ActivateAndServe() }() // ends with Shutdown
 	<-up
-	n := newNode(t, fmt.Sprintf("resolvers: [%q]\n", server.Addr))
+	n := newNode(t, fmt.Sprintf("resolvers: [%q]\n", socket.LocalAddr()))
 	n.write("zones/alias.test.zone", aliasZone)
 	n.start()
 	eventuallyAddresses(t, n.addr, "alias.test.", "192.0.2.1")
