@@ -34,6 +34,7 @@ type packing struct {
 	zone    *Zone
 	unit    int // the next of units
 	fix     []uint32
+	linker  linker
 	waiting [16]packEntry
 	waits   int
 }
@@ -93,11 +94,11 @@ func (p *Packer) Zone() (*Zone, error) {
 	k.zone = z
 	p.walk()
 	k.flush()
-	l := linker{zone: z}
+	k.linker.zone = z
 	for _, place := range k.fix {
-		l.node(place)
+		k.linker.node(place)
 	}
-	l.flush()
+	k.linker.flush()
 	z.neg = negativeSOA(z.node(z.apex))
 	return z, nil
 }

@@ -100,5 +100,5 @@ func (l *linker) flush() {
 	for i := max(0, l.n-linksAhead); i < l.n; i++ {
 		l.finish(&l.links[i%linksAhead])
 	}
-	l.n = 0
+	l.n, l.zone = 0, nil
 }
