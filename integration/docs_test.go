@@ -60,7 +60,7 @@ func TestExamples(t *testing.T) {
 					n.write("mangrove.yaml", b.text)
 				}
 				for _, m := range secretReference.FindAllStringSubmatch(b.text, -1) {
-					n.env = append(n.env, m[1]+"=ZXhhbXBsZQ==")
+					n.env = append(n.env, m[1]+"=00112233445566778899aabbccddeeff") // hexadecimal, and base64
 				}
 				if r := n.run("check"); r.stdout != "1 zone checked: no errors, no warnings\n" {
 					t.Errorf("%s:%d: mangrove check: %s", page, b.line, r)
