@@ -177,17 +177,15 @@ func (c *checker) collectGlue() {
 // nothing may (RFC 6672 2.4).
 func (c *checker) occluded(n checked, above cover) {
 	for i := range n.sets() {
-		typ := n.set(i).typ
-		name := c.z.nameOf(above.node.b)
-		switch from := c.pos(n, typ, 0); {
+		switch typ := n.set(i).typ; {
 		case above.kind == KindDNAME && len(above.rel) == 0 && (typ == dns.TypeNSEC3 || typ == dns.TypeRRSIG):
 			// The chain of a zone whose apex is redirected.
 		case above.kind == KindDNAME:
 			c.add(Error, n, typ, 0, "stands below the DNAME at %s%s, which hides it; remove one of them",
-				name, c.line(from, above.node, dns.TypeDNAME, 0))
+				c.z.nameOf(above.node.b), c.line(c.pos(n, typ, 0), above.node, dns.TypeDNAME, 0))
 		case !c.isGlue(n, typ):
 			c.add(Warning, n, typ, 0, "stands below the delegation of %s%s and is never answered; it belongs into that zone",
-				name, c.line(from, above.node, dns.TypeNS, 0))
+				c.z.nameOf(above.node.b), c.line(c.pos(n, typ, 0), above.node, dns.TypeNS, 0))
 		}
 	}
 }
