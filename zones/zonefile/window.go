@@ -66,6 +66,10 @@ func (w *window) open(path string, limit int64) error {
 		w.buf = make([]byte, 0, need)
 	}
 	w.fill(0)
+	if w.err != nil {
+		f.close()
+		w.file = openedFile{}
+	}
 	return w.err
 }
 
