@@ -132,6 +132,9 @@ func decodeState(s Saved) (*MirrorState, error) {
 		if err != nil {
 			return nil, err
 		}
+		if _, twice := m.Doubts[c.Key]; twice {
+			return nil, fmt.Errorf("%w: %s is in doubt twice", ErrState, c.Key)
+		}
 		m.Doubts[c.Key] = Doubt{c, d.Begun}
 	}
 	if live.Pending == nil {
@@ -169,8 +172,14 @@ func decodeChange(j intentChangeJSON) (IntentChange, error) {
 	if err != nil {
 		return IntentChange{}, err
 	}
-	_, record, err := decodeSet(j.Record)
-	return IntentChange{k, next, record, j.Health}, err
+	of, record, err := decodeSet(j.Record)
+	if err != nil {
+		return IntentChange{}, err
+	}
+	if of != k {
+		return IntentChange{}, fmt.Errorf("%w: a change of %s leaves records of %s", ErrState, k, of)
+	}
+	return IntentChange{k, next, record, j.Health}, nil
 }
 
 func decodeSets(in []rrsetJSON, into map[Key]RRset) error {

@@ -59,6 +59,9 @@ func TestBadStateIsAnErrorNeverEmpty(t *testing.T) {
 		{Generation: 1, Live: []byte(`{"v":1,"generation":1}`), Base: []byte(`{"v":9}`)},
 		{Generation: 1, Live: []byte(`{"v":1,"generation":1}`), Base: []byte(`{"v":1,"approved":[{"n":"a..b","t":1}]}`)},
 		{Generation: 1, Live: []byte(`{"v":1,"generation":1}`), Base: []byte(`{"v":1,"approved":[{"n":"a.","t":1},{"n":"a.","t":1}]}`)},
+		{Generation: 1, Live: []byte(`{"v":1,"generation":1,"pending":{"changes":[{"new":{"n":"a.","t":1},"record":{"n":"a.","t":6}}]}}`)},
+		{Generation: 1, Live: []byte(`{"v":1,"generation":1,"doubts":[{"new":{"n":"a.","t":1},"record":{"n":"b.","t":1}}]}`)},
+		{Generation: 1, Live: []byte(`{"v":1,"generation":1,"doubts":[{"new":{"n":"a."},"record":{"n":"a."}},{"new":{"n":"a."},"record":{"n":"a."}}]}`)},
 	} {
 		if m, err := decodeState(s); !errors.Is(err, ErrState) {
 			t.Errorf("%s %s: %v, %v, want ErrState", s.Live, s.Base, m, err)
