@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"net/netip"
 
 	"github.com/miekg/dns"
 
@@ -114,15 +115,44 @@ func (p *parser) header(toks []token, blank bool) (h header, ok bool) {
 }
 
 func (p *parser) headerTTL(h *header, t token) bool {
-	if h.hasTTL {
+	ttl, ok := parseTTL(t.text)
+	typ := ""
+	if !ok {
+		typ = addressType(t.text)
+	}
+	switch {
+	case typ != "":
+		p.missingType(h, t, typ)
+	case h.hasTTL:
 		p.errorAt(t, "a second TTL %q in one record", t.text)
-		return false
-	}
-	h.ttl, h.hasTTL = parseTTL(t.text)
-	if !h.hasTTL {
+	case !ok:
 		p.errorAt(t, "bad TTL %q: a number of seconds up to %d is needed, or units as in 1h30m%s", t.text, maxTTL, p.takenForOwner(h))
+	default:
+		h.ttl, h.hasTTL = ttl, true
+		return true
 	}
-	return h.hasTTL
+	return false
+}
+
+// missingType reports an address where the type is expected that holds it.
+func (p *parser) missingType(h *header, t token, typ string) {
+	hint := p.takenForOwner(h)
+	if hint == "" {
+		hint = ": write " + typ + " before it"
+	}
+	p.errorAt(t, "the address %s has no type before it%s", t.text, hint)
+}
+
+// addressType is the type that holds an address; "" for what is none.
+func addressType(text []byte) string {
+	a, err := netip.ParseAddr(string(text))
+	switch {
+	case err != nil:
+		return ""
+	case a.Is4():
+		return "A"
+	}
+	return "AAAA"
 }
 
 // takenForOwner explains what a line means that starts with a type or class in its first column, or with a comment of another language.
@@ -150,6 +180,8 @@ func (p *parser) headerType(h *header, blank bool) bool {
 		p.errorAt(t, "type %s stands in messages alone, a zone cannot hold it", t.text)
 	case known:
 		return true
+	case addressType(t.text) != "":
+		p.missingType(h, t, addressType(t.text))
 	case blank && isDirective(t):
 		p.errorAt(t, "%s must start in the first column of its line", t.text)
 	case blank && len(h.data) > 0 && startsLikeHeader(h.data[0]):
