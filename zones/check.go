@@ -64,7 +64,7 @@ func Check(z *Zone, o CheckOptions) []Problem {
 		}
 	}
 	chain.end()
-	c.more()
+	c.untold()
 	if o.Where != nil {
 		slices.SortStableFunc(c.out, func(a, b Problem) int {
 			return cmp.Or(cmp.Compare(a.Pos.File, b.Pos.File), cmp.Compare(a.Pos.Line, b.Pos.Line), cmp.Compare(a.Pos.Col, b.Pos.Col))
@@ -83,7 +83,7 @@ type checker struct {
 	looped map[Node]bool // in a chain of CNAMEs that was reported
 	signs  bool          // the zone comes signed
 	params []hashParams  // of its NSEC3PARAM records
-	counts fewCounts
+	counts faultCounts
 }
 
 // checked is the node at hand.

@@ -11,9 +11,9 @@ import (
 // validate take an answer for forged whose proof says otherwise, and take a name for absent that the chain passes over.
 type chainChecker struct {
 	c        *checker
-	negative uint32 // TTL of denials; 0 where it is not known
-	held     []uint16
-	said     []uint16
+	negative uint32   // TTL of denials; 0 where it is not known
+	present  []uint16 // types of the name at hand, as notePresent has them
+	listed   []uint16 // types that its record says there are
 
 	// NSEC: the name before that has a record.
 	last     checked
@@ -46,20 +46,20 @@ func (cc *chainChecker) name(n checked) {
 	if cc == nil || cc.c.z.OnlyHash(n.node) {
 		return
 	}
-	cc.hold(n)
+	cc.notePresent(n)
 	if cc.c.z.denial == NSEC3 {
 		cc.hashed(n)
 		return
 	}
 	s, ok := nodeType(n.b, dns.TypeNSEC)
-	if !ok && len(cc.held) == 0 {
+	if !ok && len(cc.present) == 0 {
 		return
 	}
 	if !ok {
 		if sameName(cc.lastNext, n.rel, cc.c.z.origin) {
 			cc.lastNext = nil
 		}
-		cc.c.few(fewUnchained, n, cc.held[0], 0, "stands at a name without an NSEC record; resolvers that validate take it for absent, or its denials for forged; sign the zone again")
+		cc.c.warn(faultUnchained, n, cc.present[0], 0, "stands at a name without an NSEC record; resolvers that validate take it for absent, or its denials for forged; sign the zone again")
 		return
 	}
 	if cc.lastNext != nil && !sameName(cc.lastNext, n.rel, cc.c.z.origin) {
@@ -67,7 +67,7 @@ func (cc *chainChecker) name(n checked) {
 	}
 	cc.ttl(n, s)
 	if s.count > 1 {
-		cc.c.few(fewSeveral, n, s.typ, 1, "is one of %d of this name; a chain has one for each name; sign the zone again", s.count)
+		cc.c.warn(faultSeveral, n, s.typ, 1, "is one of %d of this name; a chain has one for each name; sign the zone again", s.count)
 	}
 	cc.last, cc.lastNext = n, nil
 	rdata := s.rdata(0)
@@ -93,44 +93,45 @@ func (cc *chainChecker) end() {
 
 // wrongNext reports that the last NSEC record does not lead to the node b.
 func (cc *chainChecker) wrongNext(b []byte) {
-	cc.c.few(fewNext, cc.last, dns.TypeNSEC, 0, "leads to %s, and the next name is %s; resolvers that validate take what is between for absent, or its denials for forged; sign the zone again",
+	cc.c.warn(faultNext, cc.last, dns.TypeNSEC, 0, "leads to %s, and the next name is %s; resolvers that validate take what is between for absent, or its denials for forged; sign the zone again",
 		display(cc.lastNext), cc.c.z.nameOf(b))
 }
 
 // ttl reports a record that denies for longer than the zone's SOA says.
 func (cc *chainChecker) ttl(n checked, s set) {
 	if ttl := s.ttl(); ttl > cc.negative {
-		cc.c.few(fewLong, n, s.typ, 0, "has a TTL of %d s, and the SOA lets denials be kept for %d s (the lower of its TTL and MINIMUM): resolvers that deny by this record go on for longer; "+
+		cc.c.warn(faultLong, n, s.typ, 0, "has a TTL of %d s, and the SOA lets denials be kept for %d s (the lower of its TTL and MINIMUM): resolvers that deny by this record go on for longer; "+
 			"it must be the same (RFC 9077 3)", ttl, cc.negative)
 	}
 }
 
-// hold notes the types that the chain must say a name has: those that the zone has data of there, without those that the chain
-// itself is made of.
-func (cc *chainChecker) hold(n checked) {
-	cc.held = cc.held[:0]
+// notePresent notes the types that the chain must say a name has: those that the zone has data of there, without those that the
+// chain itself is made of.
+func (cc *chainChecker) notePresent(n checked) {
+	cc.present = cc.present[:0]
 	cut := n.b[0]&flagCut != 0
 	for i := range n.sets() {
 		typ := binary.LittleEndian.Uint16(n.b[n.heads+i*setHead:])
 		if !ofChain(typ) && (!cut || typ == dns.TypeNS || typ == dns.TypeDS) {
-			cc.held = append(cc.held, typ)
+			cc.present = append(cc.present, typ)
 		}
 	}
 }
 
-// ofChain says whether a type is not looked for: records of the chains themselves and their signatures, and ALIAS, which is data for us alone.
+// ofChain says whether a type is not looked for: records of the chains themselves and their signatures, and ALIAS, which is data
+// for us alone.
 func ofChain(typ uint16) bool {
 	return typ == dns.TypeNSEC || typ == dns.TypeNSEC3 || typ == dns.TypeRRSIG || typ == TypeALIAS
 }
 
-// types compares what the NSEC or NSEC3 record i at owner says of the types at n with those held.
+// types compares what the NSEC or NSEC3 record i at owner says of the types at n with those present.
 func (cc *chainChecker) types(n, owner checked, typ uint16, i int, bitmap []byte) {
 	signed, itself := false, false
-	cc.said = cc.said[:0]
+	cc.listed = cc.listed[:0]
 	for t := range bitmapTypes(bitmap) {
 		signed, itself = signed || t == dns.TypeRRSIG, itself || t == dns.TypeNSEC
 		if !ofChain(t) {
-			cc.said = append(cc.said, t)
+			cc.listed = append(cc.listed, t)
 		}
 	}
 	report := func(format, types string) {
@@ -138,13 +139,13 @@ func (cc *chainChecker) types(n, owner checked, typ uint16, i int, bitmap []byte
 		if typ == dns.TypeNSEC3 {
 			of = " of " + cc.c.z.nameOf(n.b).String()
 		}
-		cc.c.few(fewTypes, owner, typ, i, format+"; resolvers that validate take answers for forged; sign the zone again", of, types)
+		cc.c.warn(faultTypes, owner, typ, i, format+"; resolvers that validate take answers for forged; sign the zone again", of, types)
 	}
 	cut := n.b[0]&flagCut != 0
-	signs := len(cc.held) > 0 && (!cut || slices.Contains(cc.held, dns.TypeDS)) || typ == dns.TypeNSEC
+	signs := len(cc.present) > 0 && (!cut || slices.Contains(cc.present, dns.TypeDS)) || typ == dns.TypeNSEC
 	var missing, extra []uint16
-	if !slices.Equal(cc.said, cc.held) {
-		missing, extra = without(cc.held, cc.said), without(cc.said, cc.held)
+	if !slices.Equal(cc.listed, cc.present) {
+		missing, extra = without(cc.present, cc.listed), without(cc.listed, cc.present)
 	}
 	if signs && !signed {
 		missing = append(missing, dns.TypeRRSIG)

@@ -222,8 +222,8 @@ func TestCheckChain(t *testing.T) {
 	}
 }
 
-// TestCheckFew: a zone that is wrong everywhere is told of a few times.
-func TestCheckFew(t *testing.T) {
+// TestCheckFaults: a zone that is wrong everywhere is told of a few times.
+func TestCheckFaults(t *testing.T) {
 	zone := sound + "@ " + fakeSignature("SOA") + "\n@ NSEC @ NS SOA RRSIG NSEC\n"
 	for i := range 60 {
 		zone += fmt.Sprintf("h%d TXT x\n", i)
@@ -240,10 +240,10 @@ func TestCheckFew(t *testing.T) {
 			counts["signature"]++
 		}
 	}
-	if d := cmp.Diff(map[string]int{"chain": fewTold, "signature": fewTold}, counts); d != "" {
+	if d := cmp.Diff(map[string]int{"chain": faultsTold, "signature": faultsTold}, counts); d != "" {
 		t.Errorf("-want +got:\n%s", d)
 	}
-	if want := fmt.Sprintf("(and %d more likewise)", 61-fewTold); !strings.HasSuffix(last, want) {
+	if want := fmt.Sprintf("(and %d more likewise)", 61-faultsTold); !strings.HasSuffix(last, want) {
 		t.Errorf("the last one is %q, want it to end with %q", last, want)
 	}
 }

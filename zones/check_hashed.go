@@ -32,16 +32,16 @@ func (cc *chainChecker) hashed(n checked) {
 	} else {
 		optOut := len(rdata) > 1 && rdata[1]&optOutFlag != 0
 		switch {
-		case len(cc.held) > 0 && (secure || !optOut):
-			cc.c.few(fewUnchained, n, cc.held[0], 0, "stands at a name without an NSEC3 record; resolvers that validate take it for absent, or its denials for forged; sign the zone again")
-		case len(cc.held) == 0 && !optOut:
+		case len(cc.present) > 0 && (secure || !optOut):
+			cc.c.warn(faultUnchained, n, cc.present[0], 0, "stands at a name without an NSEC3 record; resolvers that validate take it for absent, or its denials for forged; sign the zone again")
+		case len(cc.present) == 0 && !optOut:
 			cc.denied(pendingName{n, at, record})
-		case len(cc.held) == 0:
+		case len(cc.present) == 0:
 			cc.pending = append(cc.pending, pendingName{n, at, record})
 			return
 		}
 	}
-	if len(cc.held) > 0 && (secure || matches) {
+	if len(cc.present) > 0 && (secure || matches) {
 		for _, p := range cc.pending {
 			cc.denied(p)
 		}
@@ -51,7 +51,7 @@ func (cc *chainChecker) hashed(n checked) {
 
 // denied reports an empty non-terminal that must have a record.
 func (cc *chainChecker) denied(p pendingName) {
-	cc.c.few(fewUnchained, p.owner, dns.TypeNSEC3, p.record, "denies %s, which has names below and no NSEC3 record; resolvers that validate take them for absent, or its denials for forged; "+
+	cc.c.warn(faultUnchained, p.owner, dns.TypeNSEC3, p.record, "denies %s, which has names below and no NSEC3 record; resolvers that validate take them for absent, or its denials for forged; "+
 		"sign the zone again", cc.c.z.nameOf(p.n.b))
 }
 
@@ -77,7 +77,7 @@ func (cc *chainChecker) unprovable(p pendingName) {
 			continue
 		}
 		if b := cc.c.z.node(n); b[0]&flagWild != 0 {
-			cc.c.few(fewOptedOut, p.owner, dns.TypeNSEC3, p.record, "opts out %s, and there is a wildcard below %s: nothing can prove that it does not stand for names below the one, and "+
+			cc.c.warn(faultOptedOut, p.owner, dns.TypeNSEC3, p.record, "opts out %s, and there is a wildcard below %s: nothing can prove that it does not stand for names below the one, and "+
 				"of the resolvers that validate some answer SERVFAIL for these (Unbound), others take their denial for unsigned (BIND); sign the zone without opt-out", cc.c.z.nameOf(p.n.b), cc.c.z.nameOf(b))
 		}
 		return
@@ -96,15 +96,15 @@ func (cc *chainChecker) circle() {
 		s, _ := nodeType(n.b, dns.TypeNSEC3)
 		cc.ttl(n, s)
 		if at := place - z.first; cc.seen[at/64]>>(at%64)&1 == 0 {
-			cc.c.few(fewStray, n, dns.TypeNSEC3, record, "is that of no name in the zone; sign the zone again")
+			cc.c.warn(faultStray, n, dns.TypeNSEC3, record, "is that of no name in the zone; sign the zone again")
 		}
 		hash := rdata[5+len(cc.params.salt):]
 		if len(hash) == 0 || int(hash[0]) != len(hashSum{}) || len(hash) <= len(hashSum{}) {
-			cc.c.few(fewNext, n, dns.TypeNSEC3, record, "leads to no hash of %d octets; sign the zone again", len(hashSum{}))
+			cc.c.warn(faultNext, n, dns.TypeNSEC3, record, "leads to no hash of %d octets; sign the zone again", len(hashSum{}))
 			continue
 		}
 		if to := encodeHash(hashSum(hash[1:])); string(to[:]) != string(next) {
-			cc.c.few(fewNext, n, dns.TypeNSEC3, record, "leads to the hash %s, and the next one is %s; resolvers that validate take what is between for absent, or its denials for forged; sign the zone again",
+			cc.c.warn(faultNext, n, dns.TypeNSEC3, record, "leads to the hash %s, and the next one is %s; resolvers that validate take what is between for absent, or its denials for forged; sign the zone again",
 				string(to[1:]), string(next[1:]))
 		}
 	}

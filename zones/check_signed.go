@@ -67,7 +67,7 @@ func (c *checker) foreign(n checked) {
 	for i := range int(s.count) {
 		d := s.rdata(i)
 		if !slices.ContainsFunc(c.params, func(p hashParams) bool { return p.of(d) }) {
-			c.few(fewForeign, n, s.typ, i, "is of no use: no NSEC3PARAM record at %s says that the zone has such a chain (RFC 5155 4); sign the zone again", c.z.origin)
+			c.warn(faultForeign, n, s.typ, i, "is of no use: no NSEC3PARAM record at %s says that the zone has such a chain (RFC 5155 4); sign the zone again", c.z.origin)
 		}
 	}
 }
@@ -78,7 +78,7 @@ func (c *checker) signed(n checked) {
 	if lone, ok := nodeType(n.b, dns.TypeRRSIG); ok {
 		for i := range int(lone.count) {
 			if typ, ok := coveredType(lone.rdata(i)); ok {
-				c.few(fewLone, n, dns.TypeRRSIG, 0, "covers %s records, and this name has none; sign the zone again", TypeString(typ))
+				c.warn(faultLone, n, dns.TypeRRSIG, 0, "covers %s records, and this name has none; sign the zone again", TypeString(typ))
 			}
 		}
 	}
@@ -92,7 +92,7 @@ func (c *checker) signed(n checked) {
 		s := n.set(i)
 		signs := !cut || s.typ == dns.TypeDS || s.typ == dns.TypeNSEC
 		if s.sigs == 0 && signs && s.typ != dns.TypeRRSIG {
-			c.few(fewUnsigned, n, s.typ, 0, "has no signature in a zone that is signed, and resolvers that validate refuse it; sign the zone again")
+			c.warn(faultUnsigned, n, s.typ, 0, "has no signature in a zone that is signed, and resolvers that validate refuse it; sign the zone again")
 		}
 	}
 }
@@ -101,7 +101,7 @@ func (c *checker) signed(n checked) {
 func (c *checker) unproven(n checked) {
 	for _, typ := range [...]uint16{dns.TypeNSEC, dns.TypeNSEC3} {
 		if n.has(typ) {
-			c.few(fewUnproven, n, typ, 0, "proves nothing without signatures: the SOA record of %s has none; sign the zone again, or remove its NSEC and NSEC3 records", c.z.origin)
+			c.warn(faultUnproven, n, typ, 0, "proves nothing without signatures: the SOA record of %s has none; sign the zone again, or remove its NSEC and NSEC3 records", c.z.origin)
 		}
 	}
 }
