@@ -1,6 +1,10 @@
 package zones
 
-import "github.com/miekg/dns"
+import (
+	"slices"
+
+	"github.com/miekg/dns"
+)
 
 // namesIn says where data of a type have names that are in lower case in canonical form: how many octets, and how many character
 // strings, stand before them, and how many names. These are the types that RFC 4034 6.2 lists; RFC 6840 5.1 takes NSEC out of
@@ -25,13 +29,10 @@ func namesIn(typ uint16) (octets, strings, names int) {
 	return 0, 0, 0
 }
 
-// CanonicalData returns the RDATA of a type in canonical form (RFC 4034 6.2), as signatures and digests have it: itself, or a copy where a name in it has a capital letter. Data that is not what
-// its type demands stays as it is from there on.
+// CanonicalData returns the RDATA of a type in canonical form (RFC 4034 6.2), as signatures and digests have it: itself, or a copy
+// where a name in it has a capital letter. Data that is not what its type demands stays as it is from there on.
 func CanonicalData(typ uint16, rdata []byte) []byte {
 	octets, strings, names := namesIn(typ)
-	if names == 0 {
-		return rdata
-	}
 	at := octets
 	for range strings {
 		if at >= len(rdata) {
@@ -43,16 +44,14 @@ func CanonicalData(typ uint16, rdata []byte) []byte {
 	for range names {
 		for at < len(rdata) && rdata[at] != 0 {
 			end := at + 1 + int(rdata[at])
-			if rdata[at] > 63 || end > len(rdata) {
+			if rdata[at] > maxLabel || end > len(rdata) {
 				return out
 			}
-			for i := at + 1; i < end; i++ {
-				if c := rdata[i]; 'A' <= c && c <= 'Z' {
-					if &out[0] == &rdata[0] {
-						out = append([]byte(nil), rdata...)
-					}
-					out[i] = c + 'a' - 'A'
+			if slices.ContainsFunc(rdata[at+1:end], isCapital) {
+				if &out[0] == &rdata[0] {
+					out = slices.Clone(rdata)
 				}
+				lower(out[at+1 : end])
 			}
 			at = end
 		}
@@ -60,3 +59,5 @@ func CanonicalData(typ uint16, rdata []byte) []byte {
 	}
 	return out
 }
+
+func isCapital(c byte) bool { return 'A' <= c && c <= 'Z' }

@@ -8,8 +8,8 @@ import (
 	"github.com/miekg/dns"
 )
 
-// TestCanonicalData: names in data are in lower case for the types that RFC 4034 6.2 lists, but NSEC (RFC 6840 5.1), and for no others (RFC 3597 7). What
-// is no name keeps its case.
+// TestCanonicalData: names in data are in lower case for the types that RFC 4034 6.2 lists, but NSEC (RFC 6840 5.1), and for no
+// others (RFC 3597 7). What is no name keeps its case.
 func TestCanonicalData(t *testing.T) {
 	for _, c := range []struct{ text, want string }{
 		{"NS Ns.Example.", "NS ns.example."},
