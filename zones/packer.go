@@ -93,9 +93,6 @@ func dropChunks(log [][]byte) [][]byte {
 	return log
 }
 
-// Records returns how many were added.
-func (p *Packer) Records() int { return p.records }
-
 // Add adds a record. rel is the owner without the origin that Reset was given: labels in wire form, lower case, without the
 // root label, which must make a name of at most 255 octets with the origin. rdata is in wire form with names uncompressed.
 // Both are copied. False says that there is no use in going on: Zone will return ErrNotPacked.
