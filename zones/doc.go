@@ -76,9 +76,15 @@
 // # What holds it together
 //
 // reference_test.go is the model once more, in maps and slices; the tests make random zones and chains of versions,
-// and compare everything that a zone says with it. Files: name.go, order.go, key.go (names), rrset.go, builder.go,
-// packer.go, packsort.go, pack.go (the same zones from many records at once; packer_test.go holds them to the builder's),
-// build.go, node.go, index.go, referral.go, huge*.go (from records to the arena), zone.go, find.go, prefetch*,
-// signature.go, chain.go, denial.go, hashed.go, canonical.go (what comes signed), walk.go (reading it), image*.go (keeping it in files, the content hash), with.go, overlay.go, diff.go (versions), catalog.go, check*.go (what zones mean),
-// alias.go (ALIAS records, which zones/alias turns into addresses).
+// and compare everything that a zone says with it. Files:
+//
+//   - names: name.go, order.go, key.go, canonical.go (names in data);
+//   - from records to the arena: rrset.go, builder.go, build.go, node.go, index.go, referral.go, huge*.go, scratch*.go;
+//   - the same zones from many records at once: packer.go, packsort.go, pack.go, packnode.go, packlink.go (packer_test.go holds them
+//     to the builder's);
+//   - reading it: zone.go, find.go, walk.go, touch.go, prefetch*;
+//   - what comes signed: signature.go, chain.go, denial.go, hashed.go;
+//   - keeping it in files, the content hash: image*.go;
+//   - versions: with.go, overlay.go, diff.go; catalog.go;
+//   - what zones mean: check*.go, problem.go; alias.go (ALIAS records, which zones/alias turns into addresses).
 package zones

@@ -34,8 +34,8 @@ const (
 )
 
 // imageLayout is the version of everything that an image holds: the head, the nodes (node.go, referral.go, signature.go),
-// the chain of names that denies (chain.go), the index, how names are hashed. It rises with any change there, which TestImageLayout notices; images of other
-// layouts are refused.
+// the chain of names that denies (chain.go), the index, how names are hashed. It rises with any change there, which
+// TestImageLayout notices; images of other layouts are refused.
 const imageLayout = 3
 
 var (
