@@ -264,9 +264,13 @@ func (s *scanner) quoted(joined bool) {
 		i++
 	}
 	if i >= len(s.data) || s.data[i] == '\n' {
+		s.off = min(i, len(s.data))
+		if s.closedLater() {
+			s.flaw(t.line, t.col, "quote is not closed on its line: put each line of the string in quotes of its own, and all of them in parentheses")
+			return
+		}
 		s.flaw(t.line, t.col, "quote is not closed on its line")
 		s.openQuote = true
-		s.off = min(i, len(s.data))
 		return
 	}
 	t.text = s.data[start:i]
@@ -277,14 +281,63 @@ func (s *scanner) quoted(joined bool) {
 	s.off = i + 1
 }
 
-// startsRecord says whether the line at off looks like the first of a record: it begins in its first column,
-// with a directive, or with a name that a type follows, past TTL and class.
-func (s *scanner) startsRecord() bool {
-	line := s.data[s.off:]
+// maxQuoted is how much of a string over several lines is passed over as one mistake.
+const maxQuoted = 1 << 16
+
+// closedLater goes to the end of a quoted string that goes over several lines, from the end of its first: behind a quote that leaves
+// none open in its line. It stays, and says so, where the quote looks forgotten, since a record comes first.
+func (s *scanner) closedLater() bool {
+	data := s.data[:min(len(s.data), s.off+maxQuoted)]
+	start := s.off + 1
+	for n := 1; start < len(data); n++ {
+		line := lineAt(data, start)
+		first, quotes := quotesOf(line)
+		switch {
+		case looksLikeRecord(line), quotes > 0 && quotes%2 == 0:
+			return false
+		case quotes > 0:
+			s.off, s.line, s.lineStart = start+first+1, s.line+n, start
+			return true
+		}
+		start += len(line) + 1
+	}
+	return false
+}
+
+// quotesOf counts the quotes of a line, and finds the first.
+func quotesOf(line []byte) (first, count int) {
+	for i := 0; i < len(line); i++ {
+		switch line[i] {
+		case '\\':
+			i++
+		case '"':
+			if count == 0 {
+				first = i
+			}
+			count++
+		}
+	}
+	return first, count
+}
+
+// lineAt returns the rest of the line from offset on, without its end.
+func lineAt(data []byte, offset int) []byte {
+	line := data[min(offset, len(data)):]
 	if end := bytes.IndexByte(line, '\n'); end >= 0 {
 		line = line[:end]
 	}
-	if len(line) == 0 || classes[line[0]] != word {
+	return line
+}
+
+// startsRecord says whether the line at off looks like the first of a record: it begins in its first column.
+func (s *scanner) startsRecord() bool {
+	return s.off < len(s.data) && classes[s.data[s.off]] == word && looksLikeRecord(lineAt(s.data, s.off))
+}
+
+// looksLikeRecord says whether a line begins with a directive, or with a name, which is the last one where there is white space
+// instead, that a type follows, past TTL and class.
+func looksLikeRecord(line []byte) bool {
+	if len(line) == 0 {
 		return false
 	}
 	if line[0] == '$' {
@@ -294,7 +347,11 @@ func (s *scanner) startsRecord() bool {
 		line = line[:1024]
 	}
 	words := bytes.Fields(line)
-	for i := 1; i < len(words) && i < 4; i++ {
+	first := 1
+	if classes[line[0]] == space {
+		first = 0
+	}
+	for i := first; i < len(words) && i < first+3; i++ {
 		if _, ok := lookupType(words[i]); ok {
 			return true
 		}
