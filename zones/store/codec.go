@@ -215,12 +215,7 @@ func (r *reader) name() zones.Name {
 	return n
 }
 
-// An RRset is its name, type, TTL, then each record's RDATA.
-func appendRRset(b []byte, s zones.RRset) []byte {
-	return appendSet(appendName(b, s.Name), s)
-}
-
-// appendSet appends all of s but its name.
+// A set is an RRset without its name: type, TTL, then each record's RDATA.
 func appendSet(b []byte, s zones.RRset) []byte {
 	b = binary.BigEndian.AppendUint16(b, s.Type)
 	b = binary.BigEndian.AppendUint32(b, s.TTL)
@@ -231,9 +226,7 @@ func appendSet(b []byte, s zones.RRset) []byte {
 	return b
 }
 
-// rrset reads an RRset whose data point into the reader's input.
-func (r *reader) rrset() zones.RRset { return r.set(r.name()) }
-
+// set reads an RRset of a name. Its data point into the reader's input.
 func (r *reader) set(name zones.Name) zones.RRset {
 	s := zones.RRset{Name: name, Type: r.u16(), TTL: r.u32()}
 	if n := r.count(1); n > 0 {
