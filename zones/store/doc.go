@@ -9,9 +9,9 @@
 //
 // # Promises
 //
-//   - A method that writes returns nil only once what it wrote survives a crash, and writes all of it or nothing (SaveLoaded: of each zone). An error
-//     means "not known to be written": read again before relying on either. It says what was not saved. The
-//     store remains usable after it; a full disk that is emptied heals without a restart.
+//   - A method that writes returns nil only once what it wrote survives a crash, and writes all of it or nothing (SaveLoaded:
+//     of each zone). An error means "not known to be written": read again before relying on either. It says what was not
+//     saved. The store remains usable after it; a full disk that is emptied heals without a restart.
 //   - Every value carries its encoding's version and a CRC32C. What does not decode is an error that wraps
 //     [ErrCorrupt], never a panic and never a guess.
 //   - A served version follows the one before it or is refused ([ErrChain]); a mirror's generation never falls, and

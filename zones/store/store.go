@@ -51,8 +51,8 @@ type Store interface {
 	// serial older (RFC 1982) than the newest journaled one is refused with ErrChain.
 	Reserve(ctx context.Context, upTo map[zones.Name]uint32) error
 	// AppendServed journals versions, each following the newest of its zone (Prev and From; both 0 for the
-	// first; Changes must lead to Zone), else all are refused with ErrChain. Reserved rises to To where it is behind. The oldest entries of a zone go
-	// when there are more, or larger ones, than the store keeps.
+	// first; Changes must lead to Zone), else all are refused with ErrChain. Reserved rises to To where it is behind. The
+	// oldest entries of a zone go when there are more, or larger ones, than the store keeps.
 	AppendServed(ctx context.Context, vs []Version) error
 	// Served returns the newest journaled version of a zone as a whole; ErrNotFound where there is none.
 	Served(ctx context.Context, origin zones.Name) (*zones.Zone, error)
