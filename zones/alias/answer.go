@@ -47,7 +47,8 @@ type State struct {
 	// Rotating says that the target had other addresses at several refreshes in a row: it is asked for every Every.
 	Rotating bool
 	Every    time.Duration
-	Held     []Held // what owners have that had another target before, until this one is heard of; by owner
+	Held     []Held       // what owners have that had another target before, until this one is heard of; by owner
+	Owners   []zones.Name // of the records that lead to it; where they are kept, Restore knows what each had; by States alone
 }
 
 // Reply is what was answered to a question for the addresses of one family.

@@ -13,7 +13,8 @@
 //   - The last good answer stays. A timeout, SERVFAIL, REFUSED, NXDOMAIN, or the absence of both families takes no address away;
 //     State says since when and why. One family that is absent while the other has addresses is really gone. A family that
 //     failed keeps what it had.
-//   - A record that is changed keeps the addresses of its last target until the new one is heard of (Held).
+//   - A record that is changed keeps the addresses of its last target until the new one is heard of (Held), also where it was changed
+//     while nothing ran.
 //   - What was never known is not denied. As long as a family is unknown, the ALIAS record stays in the zone, and stands for "there may
 //     be addresses": package resolver answers SERVFAIL to who asks for that family, and providers leave it as it is there.
 //   - The TTL is the record's own. A resolver's counts down, and would make every refresh a change. The order of addresses is

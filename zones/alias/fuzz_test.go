@@ -12,7 +12,7 @@ import (
 // What is taken for kept addresses is written and read again as the same.
 func FuzzDecode(f *testing.F) {
 	f.Add(Encode(nil))
-	f.Add([]byte(`{"revision":1,"targets":[{"target":"a.b.","a":["192.0.2.2","192.0.2.1","192.0.2.1"],"aaaa":[],"since":"2026-11-21T12:00:00Z"},{"target":"c.","aaaa":["2001:db8::1"],"problem":"x"}]}`))
+	f.Add([]byte(`{"revision":1,"targets":[{"target":"a.b.","a":["192.0.2.2","192.0.2.1","192.0.2.1"],"aaaa":[],"since":"2026-11-21T12:00:00Z"},{"target":"c.","aaaa":["2001:db8::1"],"problem":"x","owners":["o.","p."]}]}`))
 	f.Add([]byte(`{"revision":1,"targets":[{"target":"a.","problem":"x","held":[{"owner":"o.","target":"b.","a":["192.0.2.1"],"since":"2026-11-21T12:00:00Z"}]}]}`))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		states, err := Decode(text)

@@ -39,19 +39,20 @@ func (t *target) state() State {
 	return s
 }
 
-// holdLocked keeps what owners had whose target is another one than it was, and drops what nobody has any more. owners and
-// targets are those from before.
+// holdLocked keeps what owners had whose target is another one than it was, also in the last run, and drops what nobody has any more.
+// owners and targets are those from before.
 func (k *Keeper) holdLocked(owners map[zones.Name]zones.Name, targets map[zones.Name]*target) {
 	moved := make(map[zones.Name]*held)
 	for owner, target := range k.owners {
-		old := targets[owners[owner]]
-		if old == nil || old.Target == target {
+		was, ran := owners[owner]
+		if !ran {
+			was = k.had[owner]
+		}
+		if was.IsZero() || was == target {
 			continue
 		}
-		if old.has() {
-			moved[owner] = &held{Held: Held{Owner: owner, Target: old.Target, Answer: old.Answer, Since: old.Since}}
-		} else if h := old.held[owner]; h != nil {
-			moved[owner] = &held{Held: h.Held}
+		if h, ok := k.pastLocked(owner, was, targets[was]); ok {
+			moved[owner] = &held{Held: h}
 		}
 	}
 	for _, t := range k.targets {
@@ -80,28 +81,44 @@ func (k *Keeper) holdLocked(owners map[zones.Name]zones.Name, targets map[zones.
 	}
 }
 
-// heldLocked returns what the owner of a record had before. Between the reading of a record and Set, that is what it has now.
-func (k *Keeper) heldLocked(r Record) (Held, bool) {
-	now := r.Target
-	if target, ok := k.owners[r.Owner]; ok {
-		now = target
+// pastLocked returns what the owner of a record had while its target was name: the target's addresses, or what was held meanwhile.
+// t is that target; nil where it is gone, or of the last run.
+func (k *Keeper) pastLocked(owner, name zones.Name, t *target) (Held, bool) {
+	if t == nil {
+		t = k.targets[name]
 	}
-	t := k.targets[now]
-	if t == nil { // of the last run
-		for _, h := range k.kept[now].Held {
-			if h.Owner == r.Owner {
-				return h, true
-			}
+	if t != nil {
+		if t.has() {
+			return Held{Owner: owner, Target: name, Answer: t.Answer, Since: t.Since}, true
+		}
+		if h := t.held[owner]; h != nil {
+			return h.Held, true
 		}
 		return Held{}, false
 	}
-	if now != r.Target && t.has() {
-		return Held{Owner: r.Owner, Target: now, Answer: t.Answer, Since: t.Since}, true
+	s := k.kept[name]
+	if s.has() {
+		return Held{Owner: owner, Target: name, Answer: s.Answer, Since: s.Since}, true
 	}
-	if h := t.held[r.Owner]; h != nil {
-		return h.Held, true
+	for _, h := range s.Held {
+		if h.Owner == owner {
+			return h, true
+		}
 	}
 	return Held{}, false
+}
+
+// heldLocked returns what the owner of a record had before. Between the reading of a record and Set, that is what it has now.
+// The record's own target has no addresses.
+func (k *Keeper) heldLocked(r Record) (Held, bool) {
+	now, ran := k.owners[r.Owner]
+	if !ran {
+		now = k.had[r.Owner]
+	}
+	if now.IsZero() {
+		now = r.Target
+	}
+	return k.pastLocked(r.Owner, now, nil)
 }
 
 // tellHeldLocked logs for whom addresses are held, when the problem of their target begins or becomes another one.

@@ -111,3 +111,56 @@ func TestHeldEnds(t *testing.T) {
 		}
 	})
 }
+
+// A record that is edited while nothing runs keeps what its owner had, as one that is edited meanwhile.
+func TestHeldOverRestart(t *testing.T) {
+	const before, edited, worse = "o.example. old.example.", "o.example. bad.example.", "o.example. worse.example."
+	const other, newcomer = "p.example. old.example.", "n.example. bad.example."
+	for _, c := range []struct {
+		name       string
+		then, next []string // the records of both runs
+		want       string   // what the owner of the first of next has
+	}{
+		{"as it was", []string{before}, []string{before}, "192.0.2.1"},
+		{"edited", []string{before}, []string{edited}, "old.example.: 192.0.2.1"},
+		{"edited, and another one leads there still", []string{before, other}, []string{edited, other}, "old.example.: 192.0.2.1"},
+		{"edited, and had what was held", []string{before, "", edited}, []string{worse}, "old.example.: 192.0.2.1"},
+		{"edited, and another one had what was held", []string{before, "", edited}, []string{newcomer, edited}, ""},
+		{"to one that resolves", []string{before}, []string{"o.example. good.example."}, "192.0.2.2"},
+		{"a new one", []string{before}, []string{newcomer}, ""},
+		{"what had nothing", []string{edited}, []string{worse}, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := newFake("old.example. A", "192.0.2.1", "good.example. A", "192.0.2.2", "bad.example. A", "-NXDOMAIN", "worse.example. A", "!SERVFAIL", "worse.example. AAAA", "!SERVFAIL")
+				k := New(Options{Ask: f.Ask, Random: fixed(0)})
+				var list []string
+				for _, r := range append(c.then, "") { // "" ends what is told at once
+					if r != "" {
+						list = append(list, r)
+						continue
+					}
+					k.Set(records(list...))
+					k.First(t.Context())
+					list = nil
+				}
+				states, err := Decode(Encode(k.States()))
+				if err != nil {
+					t.Fatal(err)
+				}
+				k = New(Options{Ask: f.Ask, Random: fixed(0)})
+				k.Restore(states)
+				if got := has(k, c.next[0]); got != c.want && c.want != "192.0.2.2" {
+					t.Errorf("before it is told of the records: got %q, want %q", got, c.want)
+				}
+				for range 2 { // a second reading changes nothing
+					k.Set(records(c.next...))
+					k.First(t.Context())
+					if got := has(k, c.next[0]); got != c.want {
+						t.Errorf("got %q, want %q", got, c.want)
+					}
+				}
+			})
+		})
+	}
+}

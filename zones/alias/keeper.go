@@ -41,8 +41,9 @@ type Keeper struct {
 	mu      sync.Mutex
 	owners  map[zones.Name]zones.Name // of all records: owner -> target
 	targets map[zones.Name]*target
-	kept    map[zones.Name]State // restored, for targets that are not there yet
-	due     queue                // targets that resolvers are to be asked for, by time
+	kept    map[zones.Name]State      // restored, for targets that are not there yet
+	had     map[zones.Name]zones.Name // restored: owner -> target, of records that are not there yet
+	due     queue                     // targets that resolvers are to be asked for, by time
 	asking  int
 	news    map[zones.Name]bool // targets with other addresses than were taken
 }
@@ -86,7 +87,8 @@ func New(o Options) *Keeper {
 	}
 	return &Keeper{
 		opts: o, wake: make(chan struct{}, 1), changed: make(chan struct{}, 1),
-		targets: make(map[zones.Name]*target), kept: make(map[zones.Name]State), news: make(map[zones.Name]bool),
+		targets: make(map[zones.Name]*target), kept: make(map[zones.Name]State), had: make(map[zones.Name]zones.Name),
+		news: make(map[zones.Name]bool),
 	}
 }
 
@@ -99,6 +101,10 @@ func (k *Keeper) Restore(states []State) {
 			s.Answer = s.without(k.opts.Refused)
 		}
 		s.Held = k.allowed(s.Held)
+		for _, owner := range s.Owners {
+			k.had[owner] = s.Target
+		}
+		s.Owners = nil
 		k.kept[s.Target] = s
 	}
 }
@@ -123,6 +129,9 @@ func (k *Keeper) Set(records []Record) {
 		k.targets[name] = t
 	}
 	k.holdLocked(ownersBefore, before)
+	for owner := range k.owners {
+		delete(k.had, owner)
+	}
 	for name, t := range before {
 		if k.targets[name] == nil {
 			k.due.remove(t)
@@ -233,13 +242,20 @@ func (k *Keeper) State(name zones.Name) (State, bool) {
 	return State{}, false
 }
 
-// States returns how it stands with all targets, in canonical order.
+// States returns how it stands with all targets, in canonical order, and who has them.
 func (k *Keeper) States() []State {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	owners := make(map[zones.Name][]zones.Name, len(k.targets))
+	for owner, target := range k.owners {
+		owners[target] = append(owners[target], owner)
+	}
 	out := make([]State, 0, len(k.targets))
 	for _, t := range k.targets {
-		out = append(out, t.state())
+		s := t.state()
+		s.Owners = owners[t.Target]
+		slices.SortFunc(s.Owners, zones.Name.Compare)
+		out = append(out, s)
 	}
 	slices.SortFunc(out, func(a, b State) int { return a.Target.Compare(b.Target) })
 	return out

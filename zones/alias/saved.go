@@ -29,6 +29,7 @@ type savedTarget struct {
 	Failing time.Time    `json:"failing,omitzero"`
 	Own     bool         `json:"own,omitempty"`
 	Held    []savedHeld  `json:"held,omitempty"`
+	Owners  []string     `json:"owners,omitempty"`
 }
 
 // savedHeld is what the owner of a record has as long as its target has no addresses.
@@ -49,6 +50,9 @@ func Encode(states []State) []byte {
 		}
 		out := savedTarget{Target: t.Target.String(), A: t.V4.saved(), AAAA: t.V6.saved(),
 			Since: t.Since, Good: t.Good, Problem: t.Problem, Failing: t.Failing, Own: t.Own}
+		for _, o := range t.Owners {
+			out.Owners = append(out.Owners, o.String())
+		}
 		for _, h := range t.Held {
 			out.Held = append(out.Held, savedHeld{Owner: h.Owner.String(), Target: h.Target.String(), A: h.V4.saved(), AAAA: h.V6.saved(), Since: h.Since})
 		}
@@ -98,6 +102,13 @@ func (t savedTarget) state() (State, error) {
 		if st.Answer, err = restoredAnswer(name, t.A, t.AAAA); err != nil {
 			return State{}, err
 		}
+	}
+	for _, o := range t.Owners {
+		owner, err := zones.ParseName(o)
+		if err != nil {
+			return State{}, err
+		}
+		st.Owners = append(st.Owners, owner)
 	}
 	for _, h := range t.Held {
 		one := Held{Since: h.Since}

@@ -16,7 +16,7 @@ func TestSaved(t *testing.T) {
 	v4 := Family{true, []netip.Addr{netip.MustParseAddr("192.0.2.1")}}
 	v6 := Family{true, []netip.Addr{netip.MustParseAddr("2001:db8::1")}}
 	states := []State{
-		{Target: zones.MustParseName("both.example."), Answer: Answer{v4, v6}, Since: at, Good: at},
+		{Target: zones.MustParseName("both.example."), Answer: Answer{v4, v6}, Since: at, Good: at, Owners: []zones.Name{zones.MustParseName("a.example."), zones.MustParseName("o.example.")}},
 		{Target: zones.MustParseName("empty.example."), Answer: Answer{v4, Family{Known: true}}, Since: at},
 		{Target: zones.MustParseName("half.example."), Answer: Answer{V6: v6}, Problem: "SERVFAIL", Failing: at, Own: true},
 		{Target: zones.MustParseName("held.example."), Problem: "NXDOMAIN", Held: []Held{{Owner: zones.MustParseName("o.example."), Target: zones.MustParseName("old.example."), Answer: Answer{v4, v6}, Since: at}}},
@@ -40,6 +40,7 @@ func TestSavedDamage(t *testing.T) {
 		{`{"revision":1,"targets":[{"target":"a.","aaaa":["fe80::1%eth0"]}]}`, "those of a. are none"},
 		{`{"revision":1,"targets":[{"target":"a.","a":[]}]}`, "those of a. are none"},
 		{`{"revision":1,"targets":[{"target":"a.","a":["192.0.2"]}]}`, "192.0.2"},
+		{`{"revision":1,"targets":[{"target":"a.","a":["192.0.2.1"],"owners":["o..x"]}]}`, "o..x"},
 		{`{"revision":1,"targets":[{"target":"a.","held":[{"owner":"o.","target":"b.","a":[]}]}]}`, "those of b. are none"},
 	} {
 		states, err := Decode([]byte(c.text))
