@@ -11,9 +11,9 @@
 //
 // A published version has the serial of its zone file where that is newer (RFC 1982) than the one served, else the next one;
 // 0 is skipped. It rises with every version and never goes back, also across crashes, whatever the file says, but for
-// zones that come signed (below). For that, the store knows of a block of serials above what is served, which is extended in the background. So a
-// withdrawal never waits for a disk. Serials of a block that were never served are lost in a crash; a clean stop gives
-// them back.
+// zones that come signed (below). For that, the store knows of a block of serials above what is served, which is extended
+// in the background. So a withdrawal never waits for a disk. Serials of a block that were never served are lost in a
+// crash; a clean stop gives them back.
 //
 // A start must not write a word for each of 100,000 zones before it answers. Hence three rules:
 //

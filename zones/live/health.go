@@ -6,8 +6,8 @@ import (
 	"github.com/mangrove-dns/mangrove/zones"
 )
 
-// writing is how journaling goes. Publisher.mu guards it.
-type writing struct {
+// writeHealth is how journaling goes. Publisher.mu guards it.
+type writeHealth struct {
 	since           time.Time // the write in progress; zero: none
 	failing         time.Time // the first failure in a row; zero: the last write went well
 	failures        int       // in a row
@@ -35,7 +35,7 @@ func (p *Publisher) Health() Health {
 	defer p.mu.Unlock()
 	h := Health{WriteSince: p.health.since, Failures: p.health.failures, FailingSince: p.health.failing, Err: p.health.err}
 	for i := range p.writing {
-		t := &p.writing[i] // its version is the writer's alone
+		t := &p.writing[i] // not a copy: the version in it is the writer's alone
 		if t.z.served != nil {
 			h.note(t.z, t.waiting.since)
 		}
@@ -62,7 +62,7 @@ func (h *Health) note(z *state, since time.Time) {
 func (p *Publisher) pendingLocked() []*state {
 	var out []*state
 	for i := range p.writing {
-		t := &p.writing[i] // its version is the writer's alone
+		t := &p.writing[i] // not a copy: the version in it is the writer's alone
 		if t.z.served != nil {
 			out = append(out, t.z)
 		}

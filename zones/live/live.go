@@ -86,7 +86,7 @@ type Publisher struct {
 	writing  []task              // what is being journaled; their zones are not in queue
 	tick     chan struct{}       // closed, and made anew, when a reservation or a journal write ended
 	subs     map[chan struct{}]struct{}
-	health   writing
+	health   writeHealth
 }
 
 // state is what is known of one zone. Publisher.mu guards it. There are as many as zones: it is kept small.
