@@ -80,7 +80,8 @@ type place struct {
 	record uint32
 }
 
-// Open opens the directory at path, and makes it unless o.ReadOnly says otherwise. Files that cannot be read are as if they were not there; Check tells of them.
+// Open opens the directory at path, and makes it unless o.ReadOnly says otherwise. Files that cannot be read are as if they were
+// not there; Check tells of them.
 func Open(path string, o Options) (*Dir, error) {
 	d := &Dir{path: path, opts: o, files: make(map[uint32]*file), index: make(map[key]place), pins: make(map[key]int), writing: make(map[key]chan struct{}), next: 1}
 	if err := d.open(); err != nil {
