@@ -155,6 +155,8 @@ type source struct {
 	ownerText   []byte
 	ownerOrigin zones.Name
 	ownerPlain  bool // the last owner is parser.plain's
+	// shortSOA: the record before is a SOA that lacks its numbers. Where they stand alone in the lines behind it, that is one mistake.
+	shortSOA bool
 }
 
 // forFile returns o complete, for a file.
@@ -241,6 +243,9 @@ func (p *parser) file(src *source, data []byte, in *window) {
 		p.ownerFromPlain()
 		if p.stop || !src.scan.next() {
 			break
+		}
+		if src.shortSOA = src.shortSOA && src.scan.numbersAlone(); src.shortSOA {
+			continue
 		}
 		before := len(p.res.Problems)
 		for _, f := range src.scan.flaws {

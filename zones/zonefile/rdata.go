@@ -89,8 +89,9 @@ func (p *parser) rdata(h header) ([]byte, *rdataFault) {
 		rest, mayBeEmpty := f.kind.takesRest()
 		if at >= len(h.data) && !mayBeEmpty {
 			why := "ends before its " + f.name
-			if h.typ == dns.TypeSOA && at > 1 {
+			if h.typ == dns.TypeSOA {
 				why += ": one that goes over several lines stands in parentheses"
+				p.src.shortSOA = true
 			}
 			return nil, &rdataFault{at: at, text: why}
 		}

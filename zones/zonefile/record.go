@@ -63,6 +63,9 @@ func (h header) name() string {
 	return h.owner.String()
 }
 
+// severalLines is what a line that starts with white space may want to be, where its first word is none of a record's.
+const severalLines = ": a record that goes over several lines stands in parentheses"
+
 // header reads up to the type; false says that the rest cannot be read.
 func (p *parser) header(toks []token, blank bool) (h header, ok bool) {
 	h.first = toks[0]
@@ -84,7 +87,11 @@ func (p *parser) header(toks []token, blank bool) (h header, ok bool) {
 	for ; i < len(toks); i++ {
 		t := toks[i]
 		if t.quoted {
-			p.errorAt(t, "a quoted string stands where the record's type is expected")
+			hint := ""
+			if i == 0 {
+				hint = severalLines
+			}
+			p.errorAt(t, "a quoted string stands where the record's type is expected%s", hint)
 			return h, false
 		}
 		if '0' <= t.text[0] && t.text[0] <= '9' {
@@ -188,6 +195,8 @@ func (p *parser) headerType(h *header, blank bool) bool {
 		p.errorAt(t, "unknown record type %q: a line that starts with white space continues the record before it, it has no owner of its own", t.text)
 	case len(h.data) > 0 && startsLikeHeader(h.data[0]):
 		p.errorAt(t, "unknown record type %q: TTL and class stand here, of which the class is IN", t.text)
+	case blank && len(h.data) == 0:
+		p.errorAt(t, "unknown record type %q%s", t.text, severalLines)
 	default:
 		p.errorAt(t, "unknown record type %q%s", t.text, p.takenForOwner(h))
 	}

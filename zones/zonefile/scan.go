@@ -67,6 +67,8 @@ type scanner struct {
 
 func newScanner(data []byte) *scanner { return &scanner{data: data, line: 1} }
 
+const strayParenthesis = `")" without a "(" before it`
+
 const (
 	// maxTokens is more than any record needs: 65535 octets of data, a hexadecimal digit a word.
 	maxTokens = 1 << 18
@@ -223,7 +225,7 @@ func (s *scanner) special(c byte, joined bool) bool {
 		s.off++
 	case ')':
 		if s.depth == 0 {
-			s.flaw(s.line, s.col(), `")" without a "(" before it`)
+			s.flaw(s.line, s.col(), strayParenthesis)
 		} else {
 			s.depth--
 		}
@@ -327,6 +329,22 @@ func lineAt(data []byte, offset int) []byte {
 		line = line[:end]
 	}
 	return line
+}
+
+// numbersAlone says whether the logical record is numbers and times, or a parenthesis, and nothing else: what no record is, and a
+// SOA ends with.
+func (s *scanner) numbersAlone() bool {
+	for _, f := range s.flaws {
+		if f.text != strayParenthesis {
+			return false
+		}
+	}
+	for _, t := range s.toks {
+		if _, ok := parsePeriod(t.text, 1<<32-1); !ok || t.quoted {
+			return false
+		}
+	}
+	return true
 }
 
 // startsRecord says whether the line at off looks like the first of a record: it begins in its first column.
