@@ -9,7 +9,7 @@ import (
 )
 
 // The short way of the answer that most are: addresses or text of a name that exists. Header, question, the records as they lie
-// in the zone, and OPT are all there is to it, so they are written without first making a Response of them. Octet for octet it is
+// in the zone, with DO their signatures, and OPT are all there is to it, so they are written without first making a Response of them. Octet for octet it is
 // what encode would write; who changes one of them has both to change.
 
 // place is where a name stands: in which zone, nil where that was not looked up, and where there.
@@ -30,10 +30,14 @@ func (w *Worker) short(at *place, query, out []byte) []byte {
 		return nil
 	}
 	set, ok := at.zone.Set(at.found.Node, q.qtype)
-	if !ok || set.Signatures != 0 && q.do {
+	if !ok {
 		return nil
 	}
-	end := q.end + len(set.Wire)
+	records, count := set.Wire, uint16(set.Count)
+	if q.do {
+		records, count = set.Signed(), count+set.Signatures
+	}
+	end := q.end + len(records)
 	total := end
 	if q.edns {
 		total += optLen
@@ -46,7 +50,7 @@ func (w *Worker) short(at *place, query, out []byte) []byte {
 	}
 	msg := out[:total]
 	copy(msg, query[:q.end])
-	copy(msg[q.end:], set.Wire)
+	copy(msg[q.end:], records)
 	additional := uint64(0)
 	if q.edns {
 		additional = 1
@@ -65,6 +69,6 @@ func (w *Worker) short(at *place, query, out []byte) []byte {
 	}
 	// As encode has it, with AA, NOERROR and neither TC nor an authority section.
 	binary.BigEndian.PutUint16(msg[2:], binary.BigEndian.Uint16(query[2:])&0x7910|1<<15|1<<10)
-	binary.BigEndian.PutUint64(msg[4:], 1<<48|uint64(uint16(set.Count))<<32|additional)
+	binary.BigEndian.PutUint64(msg[4:], 1<<48|uint64(count)<<32|additional)
 	return msg
 }

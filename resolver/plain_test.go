@@ -52,11 +52,7 @@ func restRead(query []byte) (end int, ok bool) {
 
 // TestPlain says which answers go the short way: were it none, the comparison above would compare nothing.
 func TestPlain(t *testing.T) {
-	cat := packetCatalog(t)
-	for _, c := range []struct {
-		question string
-		want     bool
-	}{
+	checkPlain(t, packetCatalog(t), []plainCase{
 		{"host.example. A", true},
 		{"HOST.example. A", true},
 		{"host.example. A +edns", true},
@@ -78,7 +74,31 @@ func TestPlain(t *testing.T) {
 		{"ns.sub.example. A", false},
 		{"x.d.example. A", false},
 		{"elsewhere. A", false},
-	} {
+	})
+}
+
+// TestPlainSigned is TestPlain in a zone with signatures.
+func TestPlainSigned(t *testing.T) {
+	checkPlain(t, benchZone(t, zones.NSEC), []plainCase{
+		{"h0007.example. A", true},
+		{"h0007.example. A +edns", true},
+		{"h0007.example. A +dnssec", true},
+		{"h0007.example. AAAA +dnssec +cookie", true},
+		{"h0007.example. TXT +dnssec", false},
+		{"x.wild.example. A +dnssec", false},
+		{"missing.example. A +dnssec", false},
+		{"www.d0007.example. A +dnssec", false},
+	})
+}
+
+type plainCase struct {
+	question string
+	want     bool
+}
+
+func checkPlain(t *testing.T, cat *zones.Catalog, cases []plainCase) {
+	t.Helper()
+	for _, c := range cases {
 		t.Run(c.question, func(t *testing.T) {
 			query := pack(t, parseQuery(t, c.question).msg)
 			w := NewWorker(Policy{})
@@ -104,13 +124,14 @@ func goesShort(w *Worker, cat *zones.Catalog, query []byte) bool {
 
 // TestPlainAtTheLimit has answers grow past what the client, the policy and the room for them allow.
 func TestPlainAtTheLimit(t *testing.T) {
-	for _, octets := range []int{400, 400, 410, 412, 413, 414, 415, 416, 417, 418, 430, 440, 441, 442, 443, 444, 445, 446, 447, 448, 449, 450, 451, 452, 453, 454, 455, 456, 457, 458, 459, 470, 1300} {
+	for _, octets := range []int{300, 320, 330, 335, 340, 345, 350, 360, 370, 380, 390, 400, 410, 412, 413, 414, 415, 416, 417, 418, 430, 440, 441, 442, 443, 444, 445, 446, 447, 448, 449, 450, 451, 452, 453, 454, 455, 456, 457, 458, 459, 470, 1300} {
 		data := ""
 		for left := octets; left > 0; left -= 200 {
 			data += fmt.Sprintf(" %q", bytes.Repeat([]byte("x"), min(left, 200)))
 		}
-		cat := parseCatalog(t, "example.", "@ SOA ns h 1 2 3 4 5\n@ NS ns\nt TXT"+data+"\n")
-		for _, options := range []string{"", " +edns", " +bufsize=512", " +bufsize=4096", " +cookie"} {
+		rrs := parseRRs(t, "example.", "@ SOA ns h 1 2 3 4 5\n@ NS ns\nt TXT"+data+"\n")
+		cat := zones.NewCatalog(buildZone(t, "example.", append(rrs, fakeSignatures("example.", rrs)...)))
+		for _, options := range []string{"", " +edns", " +bufsize=512", " +bufsize=4096", " +cookie", " +dnssec", " +dnssec +bufsize=512", " +dnssec +cookie"} {
 			query := pack(t, parseQuery(t, "t.example. TXT"+options).msg)
 			for _, via := range []Transport{UDP, TCP} {
 				send(t, NewWorker(Policy{}), cat, query, via)
