@@ -77,6 +77,16 @@ func (z *Zone) Signed() bool {
 	return z.denial != Unsigned || ok && soa.sigs != 0
 }
 
+// HasSignatures says whether signatures cover the records of a type at name.
+func (z *Zone) HasSignatures(name Name, typ uint16) bool {
+	n := z.lookupName(name)
+	if n == NoNode {
+		return false
+	}
+	s, ok := nodeType(z.node(n), typ)
+	return ok && s.sigs != 0
+}
+
 // SignatureSet returns the signatures that cover s, as an RRset of their own; false where there are none.
 func (s *Set) SignatureSet() (Set, bool) {
 	if s.Signatures == 0 {
