@@ -16,6 +16,7 @@
 //   - A failure of our own is no vote (ErrAbstain). It changes no verdict, and is counted where it can be seen.
 //   - What to probe comes from the loaded zone. Taken from the served one, a withdrawn record could never return.
 //   - Every verdict and every record left out carries its reason in words, from the system call to the plan.
+//   - Nothing in a zone that comes signed changes, and elsewhere no RRset with signatures: they would not cover what is left.
 //   - A key is probed once, however many records and zones it counts in.
 //
 // # A probe

@@ -1,7 +1,6 @@
 package healthcheck
 
 import (
-	"encoding/binary"
 	"net"
 	"net/netip"
 	"slices"
@@ -27,7 +26,7 @@ type Overlay struct {
 type group struct {
 	checked []checked
 	hints   []zones.RRset   // HTTPS and SVCB at the name with the address of a checked record in them
-	kept    map[uint16]bool // types of RRsets here that are signed, or in a signed zone: they stay as they are
+	kept    map[uint16]bool // types of RRsets here that stay as they are (isKept)
 }
 
 // checked is one RRset that a rule is for.
@@ -92,6 +91,11 @@ func (o *Overlay) watch(w Watch, g int) {
 	}
 }
 
+// hasTargets says whether records of a type point at something that can be checked.
+func hasTargets(typ uint16) bool {
+	return typ == dns.TypeA || typ == dns.TypeAAAA || typ == dns.TypeCNAME
+}
+
 // ruled returns the RRsets of loaded that rule is for.
 func ruled(loaded *zones.Zone, rule *Rule) []zones.RRset {
 	types := rule.Types
@@ -100,23 +104,24 @@ func ruled(loaded *zones.Zone, rule *Rule) []zones.RRset {
 	}
 	var sets []zones.RRset
 	for _, t := range types {
-		if t != dns.TypeA && t != dns.TypeAAAA && t != dns.TypeCNAME {
-			continue
-		}
-		if set, ok := loaded.RRset(rule.Name, t); ok && !set.IsZero() {
+		if set, ok := loaded.RRset(rule.Name, t); ok && hasTargets(t) {
 			sets = append(sets, set)
 		}
 	}
 	return sets
 }
 
-// keptTypes returns the types at name that must stay as they are: those that signatures cover and, in a zone that comes
-// signed, all. Any change of such a zone needs another serial, which the signature of its SOA record would not cover.
+// isKept says whether the RRset of a type at name must stay as it is: its records are signed, or the zone comes signed. Any
+// change of such a zone needs another serial, which the signature of its SOA record would not cover.
+func isKept(loaded *zones.Zone, name zones.Name, typ uint16) bool {
+	return loaded.Signed() || loaded.HasSignatures(name, typ)
+}
+
+// keptTypes returns the types at name that must stay as they are; nil at most names.
 func keptTypes(loaded *zones.Zone, name zones.Name) map[uint16]bool {
 	var out map[uint16]bool
-	signed := loaded.Signed()
 	for set := range loaded.At(name) {
-		if signed || isSigned(loaded, name, set.Type) {
+		if isKept(loaded, name, set.Type) {
 			if out == nil {
 				out = make(map[uint16]bool)
 			}
@@ -124,12 +129,6 @@ func keptTypes(loaded *zones.Zone, name zones.Name) map[uint16]bool {
 		}
 	}
 	return out
-}
-
-// isSigned says whether a signature at name covers the records of a type.
-func isSigned(z *zones.Zone, name zones.Name, typ uint16) bool {
-	sigs, _ := z.RRset(name, dns.TypeRRSIG)
-	return slices.ContainsFunc(sigs.Data, func(d []byte) bool { return len(d) > 2 && binary.BigEndian.Uint16(d) == typ })
 }
 
 func (g *group) checks(typ uint16) bool {

@@ -59,12 +59,12 @@ func (v *validator) validate() {
 		v.alias(alias)
 		return
 	}
-	if slices.ContainsFunc(sets, func(s zones.RRset) bool { return v.zone.Signed() || isSigned(v.zone, s.Name, s.Type) }) {
+	if slices.ContainsFunc(sets, func(s zones.RRset) bool { return isKept(v.zone, s.Name, s.Type) }) {
 		v.report(zones.Warning, "the zone is signed: targets are checked, but no record is withdrawn or changed, since its signature would not cover what is left")
 	}
 	for _, t := range r.Types {
 		switch {
-		case t != dns.TypeA && t != dns.TypeAAAA && t != dns.TypeCNAME:
+		case !hasTargets(t):
 			v.report(zones.Error, "type %s cannot be checked: only A, AAAA and CNAME point at a target", zones.TypeString(t))
 		case !slices.ContainsFunc(sets, func(s zones.RRset) bool { return s.Type == t }):
 			v.report(zones.Error, "the zone has no %s record there", zones.TypeString(t))

@@ -16,8 +16,8 @@ import (
 //
 // It never empties an RRset: below the rule's floor all records stay, in zone order. It never adds a record, but for the
 // named targets of a CNAME. In a zone that comes signed it changes nothing, and elsewhere no RRset with signatures: what is
-// left would not be what was signed. It is pure: the same zone, rules and states give the same changes, and loaded is not modified.
-// It costs what the checked RRsets cost, not the zone. Who calls it for each flip keeps an Overlay instead.
+// left would not be what was signed. It is pure: the same zone, rules and states give the same changes, and loaded is not
+// modified. It costs what the checked RRsets cost, not the zone. Who calls it for each flip keeps an Overlay instead.
 func Withdraw(loaded *zones.Zone, rules []Rule, state func(Key) Verdict) ([]zones.Change, []Decision) {
 	return NewOverlay(loaded, rules).Withdraw(state)
 }
@@ -156,10 +156,9 @@ func (c *checked) keep(d *Decision) {
 			continue
 		}
 		d.Signed, m.Served = true, loaded
-		switch {
-		case loaded:
+		if loaded {
 			m.Reason += "; " + notWithdrawn
-		default:
+		} else {
 			m.Reason += "; cannot be served: the zone is signed"
 		}
 	}
