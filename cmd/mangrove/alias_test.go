@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -83,5 +84,30 @@ func TestResolvedSource(t *testing.T) {
 	}
 	if take(second, "192.0.2.1", "2001:db8::1").content(nil) != first.content(nil) {
 		t.Error("one content has two names")
+	}
+}
+
+// What status says of an ALIAS record.
+func TestAliasLine(t *testing.T) {
+	at := time.Date(2020, 1, 2, 3, 4, 5, 0, time.Local)
+	one, both := []string{"192.0.2.1"}, []string{"192.0.2.1", "2001:db8::1"}
+	for _, c := range []struct {
+		report aliasReport
+		want   string
+	}{
+		{aliasReport{Addresses: one, Since: at, Heard: at}, "192.0.2.1 since 2020-01-02 03:04:05, heard 2020-01-02 03:04:05"},
+		{aliasReport{Addresses: one, Since: at, Own: true}, "192.0.2.1, from our own zone since 2020-01-02 03:04:05"},
+		{aliasReport{Unknown: []string{"A", "AAAA"}, Problem: "SERVFAIL", Failing: at}, "not resolved yet, questions for its addresses are answered SERVFAIL; failing since 2020-01-02 03:04:05: SERVFAIL"},
+		{aliasReport{Addresses: both, Problem: "NXDOMAIN", Failing: at, Stale: at}, "192.0.2.1, 2001:db8::1; the last good ones stay since 2020-01-02 03:04:05: NXDOMAIN"},
+		{aliasReport{Addresses: one, Unknown: []string{"AAAA"}, Problem: "AAAA: SERVFAIL", Failing: at},
+			"192.0.2.1; AAAA not resolved yet, answered SERVFAIL; resolved in part since 2020-01-02 03:04:05: AAAA: SERVFAIL"},
+		{aliasReport{Addresses: one, Problem: "127.0.0.1 refused", Failing: at}, "192.0.2.1; resolved in part since 2020-01-02 03:04:05: 127.0.0.1 refused"},
+		{aliasReport{Addresses: one, Held: "old.", Since: at, Problem: "NXDOMAIN", Failing: at}, "192.0.2.1, still the addresses of old.: t. has not been resolved: NXDOMAIN since 2020-01-02 03:04:05"},
+		{aliasReport{Addresses: one, Rotating: 80, Next: at}, "192.0.2.1; it rotates: other addresses each time, so it is asked every 1m20s only, asked again 2020-01-02 03:04:05"},
+	} {
+		c.report.Target = "t."
+		if d := cmp.Diff("t.: "+c.want, c.report.String()); d != "" {
+			t.Error(d)
+		}
 	}
 }

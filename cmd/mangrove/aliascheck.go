@@ -63,7 +63,7 @@ func (c *aliasCheck) problems(ctx context.Context) []zones.Problem {
 		case s.Problem == "" && s.Whole():
 		case s.Problem == "":
 			out = append(out, zones.Problem{Pos: r.Pos, Text: fmt.Sprintf("%s ALIAS %s is not resolved: no answer within %v", r.Owner, r.Target, checkWait)})
-		case s.Whole() && len(s.Addrs()) > 0:
+		case len(s.Addrs()) > 0:
 			out = append(out, zones.Problem{Pos: r.Pos, Text: fmt.Sprintf("%s ALIAS %s is resolved in part: %s", r.Owner, r.Target, s.Problem)})
 		default:
 			out = append(out, zones.Problem{Pos: r.Pos, Text: fmt.Sprintf("%s ALIAS %s is not resolved: %s", r.Owner, r.Target, s.Problem)})

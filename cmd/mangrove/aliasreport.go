@@ -20,6 +20,7 @@ type aliasReport struct {
 	Heard     time.Time `json:"heard,omitzero"` // when both families were last heard of without a problem
 	Problem   string    `json:"problem,omitempty"`
 	Failing   time.Time `json:"failing,omitzero"`   // since when there is a problem
+	Stale     time.Time `json:"stale,omitzero"`     // since when some of Addresses were not heard: the last good ones
 	Next      time.Time `json:"next,omitzero"`      // when resolvers are asked again
 	Rotating  float64   `json:"rotating,omitempty"` // seconds between two questions, more than the target's TTL says: it has others each time
 	Held      string    `json:"held,omitempty"`     // the target of before, whose addresses these are until Target is resolved
@@ -32,7 +33,7 @@ func (a *app) aliasReports(src *source) []aliasReport {
 		s, _ := a.aliases.State(r.Target)
 		rep := aliasReport{
 			Name: r.Owner.Relative(src.origin), Target: r.Target.String(), TTL: r.TTL, Addresses: []string{}, Unknown: []string{},
-			Own: s.Own, Since: s.Since, Heard: s.Good, Problem: s.Problem, Failing: s.Failing, Next: s.Next,
+			Own: s.Own, Since: s.Since, Heard: s.Good, Problem: s.Problem, Failing: s.Failing, Stale: s.Stale, Next: s.Next,
 			Rotating: s.Every.Seconds(),
 		}
 		if held, ok := a.aliases.Held(r); ok {
@@ -83,11 +84,15 @@ func (r aliasReport) String() string {
 	if !r.Since.IsZero() {
 		text += " since " + when(r.Since)
 	}
-	if r.Held != "" {
-		// The problem was said.
-	} else if r.Problem != "" {
+	switch {
+	case r.Held != "": // the problem was said
+	case !r.Stale.IsZero():
+		text += fmt.Sprintf("; the last good ones stay since %s: %s", when(r.Stale), r.Problem)
+	case r.Problem != "" && len(r.Addresses) > 0:
+		text += fmt.Sprintf("; resolved in part since %s: %s", when(r.Failing), r.Problem)
+	case r.Problem != "":
 		text += fmt.Sprintf("; failing since %s: %s", when(r.Failing), r.Problem)
-	} else if !r.Heard.IsZero() && !r.Own {
+	case !r.Heard.IsZero() && !r.Own:
 		text += ", heard " + when(r.Heard)
 	}
 	if r.Rotating > 0 {

@@ -42,8 +42,11 @@ type State struct {
 	Good    time.Time  // when they were last heard, both families without a problem
 	Problem string     // why they were not the last time; "" where they were
 	Failing time.Time  // since when there is a problem
-	Ring    bool       // the problem is that ALIAS records of ours lead to each other
-	Next    time.Time  // when it is asked for again; zero: when our own zone changes
+	// Stale is since when addresses were not heard that are known still, the last good ones; zero where none are. A problem may be without:
+	// one family has never been heard, or some of the addresses were refused.
+	Stale time.Time
+	Ring  bool      // the problem is that ALIAS records of ours lead to each other
+	Next  time.Time // when it is asked for again; zero: when our own zone changes
 	// Rotating says that the target had other addresses at several refreshes in a row: it is asked for every Every.
 	Rotating bool
 	Every    time.Duration
@@ -122,3 +125,6 @@ func (f Family) take(o outcome) Family {
 	slices.SortFunc(addrs, netip.Addr.Compare)
 	return Family{Known: true, Addrs: slices.Compact(addrs)}
 }
+
+// kept says whether f has addresses, and o did not bring them.
+func (f Family) kept(o outcome) bool { return len(f.Addrs) > 0 && !o.has() }

@@ -151,9 +151,9 @@ func (k *Keeper) newTarget(name zones.Name) *target {
 	t.Next = now
 	if s, ok := k.kept[name]; ok {
 		delete(k.kept, name)
-		t.Answer, t.Since, t.Good, t.Problem, t.Failing, t.Own = s.Answer, s.Since, s.Good, s.Problem, s.Failing, s.Own
+		t.Answer, t.Since, t.Good, t.Problem, t.Failing, t.Stale, t.Own = s.Answer, s.Since, s.Good, s.Problem, s.Failing, s.Stale, s.Own
 		if !t.has() {
-			t.Since = time.Time{}
+			t.Since, t.Stale = time.Time{}, time.Time{}
 		}
 		for _, h := range s.Held {
 			t.hold(&held{Held: h})
@@ -289,13 +289,19 @@ func (k *Keeper) noteLocked(t *target, v4, v6 outcome) {
 		t.turn(next, problem)
 	}
 	k.takeLocked(t, next)
+	switch stale := t.V4.kept(v4) || t.V6.kept(v6); {
+	case !stale:
+		t.Stale = time.Time{}
+	case t.Stale.IsZero():
+		t.Stale = now
+	}
 	t.asked, t.Ring = true, errors.Is(v4.err, errRing)
 	if t.Problem = problem; problem == "" {
 		t.Good, t.Failing, t.failures = now, time.Time{}, 0
 	} else if t.failures++; t.Failing.IsZero() {
 		t.Failing = now
 	}
-	k.logLocked(t)
+	k.logLocked(t, v4.has() || v6.has())
 }
 
 // takeLocked makes next what is known of t.
@@ -303,7 +309,7 @@ func (k *Keeper) takeLocked(t *target, next Answer) {
 	if !t.Equal(next) {
 		t.Answer, t.Since = next, time.Now()
 		if !t.has() {
-			t.Since = time.Time{}
+			t.Since, t.Stale = time.Time{}, time.Time{}
 		}
 		k.news[t.Target] = true
 		poke(k.changed)

@@ -1,9 +1,11 @@
 package alias
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/netip"
 	"slices"
 	"strings"
@@ -178,6 +180,60 @@ func TestLastGood(t *testing.T) {
 					if got := known(k, "t.example."); got != s.want {
 						t.Errorf("step %d: got %q, want %q", i, got, s.want)
 					}
+				}
+			})
+		})
+	}
+}
+
+// What the log says of a problem is what comes of it.
+func TestTold(t *testing.T) {
+	const both, servfail = "192.0.2.1", "!SERVFAIL"
+	for _, c := range []struct {
+		name   string
+		v4, v6 [2]string // at first, and then; "refused": loopback beside an address that is taken
+		want   string
+		stale  bool
+	}{
+		{"never resolved", [2]string{servfail, servfail}, [2]string{servfail, servfail}, "not resolved: questions for its addresses are answered SERVFAIL", false},
+		{"not any more", [2]string{both, servfail}, [2]string{"-", servfail}, "not resolved: its last good addresses stay", true},
+		{"gone", [2]string{both, "-NXDOMAIN"}, [2]string{"-", "-NXDOMAIN"}, "not resolved: its last good addresses stay", true},
+		{"one family not any more", [2]string{both, both}, [2]string{"2001:db8::1", servfail}, "resolved in part: of the other family its last good addresses stay", true},
+		{"one family never", [2]string{both, both}, [2]string{servfail, servfail}, "resolved in part: questions for the other family are answered SERVFAIL", false},
+		{"some refused", [2]string{both, "refused"}, [2]string{"-", "-"}, "resolved in part", false},
+		{"some refused, and the other family not any more", [2]string{both, "refused"}, [2]string{"2001:db8::1", servfail}, "resolved in part: of the other family its last good addresses stay", true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := newFake()
+				var log bytes.Buffer
+				ask := func(ctx context.Context, target zones.Name, v6 bool) (Reply, error) {
+					r, err := f.Ask(ctx, target, v6)
+					if r.None == "refused" {
+						r = Reply{Addrs: []netip.Addr{netip.MustParseAddr("192.0.2.1")}, Refused: []netip.Addr{netip.MustParseAddr("127.0.0.1")}}
+					}
+					return r, err
+				}
+				k := New(Options{Ask: ask, Random: fixed(0), Log: slog.New(slog.NewTextHandler(&log, nil))})
+				k.Set(records("o.example. t.example."))
+				start(t, k)
+				for i := range 2 {
+					f.set("t.example. A", strings.Replace(c.v4[i], "refused", "-refused", 1), "t.example. AAAA", c.v6[i])
+					time.Sleep(5*time.Minute + time.Second)
+					synctest.Wait()
+				}
+				lines := strings.Split(strings.TrimSpace(log.String()), "\n")
+				if last := lines[len(lines)-1]; !strings.Contains(last, "target of ALIAS records is "+c.want+"\"") {
+					t.Errorf("got %s, want %s", last, c.want)
+				}
+				if s, _ := k.State(zones.MustParseName("t.example.")); s.Stale.IsZero() == c.stale {
+					t.Errorf("stale since %v, want %v", s.Stale, c.stale)
+				}
+				f.set("t.example. A", "192.0.2.7", "t.example. AAAA", "-")
+				time.Sleep(5*time.Minute + time.Second)
+				synctest.Wait()
+				if s, _ := k.State(zones.MustParseName("t.example.")); !s.Stale.IsZero() || !strings.HasSuffix(log.String(), "resolved again\" target=t.example.\n") {
+					t.Errorf("in the end: %v, %s", s, log.String())
 				}
 			})
 		})

@@ -27,6 +27,7 @@ type savedTarget struct {
 	Good    time.Time    `json:"good,omitzero"`
 	Problem string       `json:"problem,omitempty"`
 	Failing time.Time    `json:"failing,omitzero"`
+	Stale   time.Time    `json:"stale,omitzero"`
 	Own     bool         `json:"own,omitempty"`
 	Held    []savedHeld  `json:"held,omitempty"`
 	Owners  []string     `json:"owners,omitempty"`
@@ -49,7 +50,7 @@ func Encode(states []State) []byte {
 			continue
 		}
 		out := savedTarget{Target: t.Target.String(), A: t.V4.saved(), AAAA: t.V6.saved(),
-			Since: t.Since, Good: t.Good, Problem: t.Problem, Failing: t.Failing, Own: t.Own}
+			Since: t.Since, Good: t.Good, Problem: t.Problem, Failing: t.Failing, Stale: t.Stale, Own: t.Own}
 		for _, o := range t.Owners {
 			out.Owners = append(out.Owners, o.String())
 		}
@@ -97,7 +98,7 @@ func (t savedTarget) state() (State, error) {
 	if err != nil {
 		return State{}, err
 	}
-	st := State{Target: name, Since: t.Since, Good: t.Good, Problem: t.Problem, Failing: t.Failing, Own: t.Own}
+	st := State{Target: name, Since: t.Since, Good: t.Good, Problem: t.Problem, Failing: t.Failing, Stale: t.Stale, Own: t.Own}
 	if t.A != nil || t.AAAA != nil || len(t.Held) == 0 {
 		if st.Answer, err = restoredAnswer(name, t.A, t.AAAA); err != nil {
 			return State{}, err

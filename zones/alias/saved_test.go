@@ -18,7 +18,7 @@ func TestSaved(t *testing.T) {
 	states := []State{
 		{Target: zones.MustParseName("both.example."), Answer: Answer{v4, v6}, Since: at, Good: at, Owners: []zones.Name{zones.MustParseName("a.example."), zones.MustParseName("o.example.")}},
 		{Target: zones.MustParseName("empty.example."), Answer: Answer{v4, Family{Known: true}}, Since: at},
-		{Target: zones.MustParseName("half.example."), Answer: Answer{V6: v6}, Problem: "SERVFAIL", Failing: at, Own: true},
+		{Target: zones.MustParseName("half.example."), Answer: Answer{V6: v6}, Problem: "SERVFAIL", Failing: at, Stale: at.Add(time.Minute), Own: true},
 		{Target: zones.MustParseName("held.example."), Problem: "NXDOMAIN", Held: []Held{{Owner: zones.MustParseName("o.example."), Target: zones.MustParseName("old.example."), Answer: Answer{v4, v6}, Since: at}}},
 		{Target: zones.MustParseName("none.example.")},
 	}
