@@ -109,7 +109,8 @@ func (p *parser) include(toks []token) {
 		return
 	}
 	child.path = string(name)
-	if !filepath.IsAbs(child.path) {
+	relative := !filepath.IsAbs(child.path)
+	if relative {
 		child.path = filepath.Join(filepath.Dir(p.src.path), child.path)
 	}
 	if err := p.mayInclude(child); err != nil {
@@ -118,7 +119,11 @@ func (p *parser) include(toks []token) {
 	}
 	data, err := p.read(child.path)
 	if err != nil {
-		p.errorAt(toks[1], "include %s: %s", child.path, reason(err))
+		hint := ""
+		if relative && errors.Is(err, fs.ErrNotExist) {
+			hint = "; a relative path starts where this file is" // and not in a directory that is configured, as for BIND
+		}
+		p.errorAt(toks[1], "include %s: %s%s", child.path, reason(err), hint)
 		return
 	}
 	p.file(child, data, nil)

@@ -96,16 +96,15 @@ const maxRange = 1<<31 - 1
 func parseRange(text []byte) (r numberRange, why string) {
 	bounds, step, hasStep := bytes.Cut(text, []byte{'/'})
 	start, stop, ok := bytes.Cut(bounds, []byte{'-'})
+	if !hasStep {
+		step = []byte{'1'}
+	}
 	first, ok1 := parseUint(start, maxRange)
 	end, ok2 := parseUint(stop, maxRange)
-	by := uint64(1)
-	ok3 := true
-	if hasStep {
-		by, ok3 = parseUint(step, maxRange)
-	}
+	by, ok3 := parseUint(step, maxRange)
 	switch {
 	case !ok || !ok1 || !ok2 || !ok3:
-		return r, "START-STOP or START-STOP/STEP is needed"
+		return r, fmt.Sprintf("START-STOP or START-STOP/STEP is needed, of numbers up to %d", maxRange)
 	case by == 0:
 		return r, "the step is 0"
 	case end < first:

@@ -91,7 +91,7 @@ func TestBadInclude(t *testing.T) {
 		want  string
 	}{
 		{"missing", files{"z/example.org.zone": top + "$INCLUDE none\nx A x"}, Options{},
-			"z/example.org.zone:4:10: include z/none: file does not exist\n" +
+			"z/example.org.zone:4:10: include z/none: file does not exist; a relative path starts where this file is\n" +
 				"z/example.org.zone:5:5: bad IPv4 address \"x\" in the A record of x.example.org.: four numbers up to 255 with dots between are needed\n"},
 		{"itself", files{"z/example.org.zone": top + "$INCLUDE ../z/example.org.zone"}, Options{},
 			"z/example.org.zone:4:10: include z/example.org.zone: the file includes itself: z/example.org.zone -> z/example.org.zone\n"},
@@ -145,7 +145,7 @@ func TestFiles(t *testing.T) {
 	}
 	want := []zones.Problem{
 		{Pos: zones.Pos{File: zone, Line: 5, Col: 10}, Severity: zones.Error, Text: "include " + filepath.Join(dir, "z", "link") + ": it is outside of " + filepath.Join(dir, "z") + ", where included files must be"},
-		{Pos: zones.Pos{File: zone, Line: 6, Col: 10}, Severity: zones.Error, Text: "include " + filepath.Join(dir, "z", "none") + ": no such file or directory"},
+		{Pos: zones.Pos{File: zone, Line: 6, Col: 10}, Severity: zones.Error, Text: "include " + filepath.Join(dir, "z", "none") + ": no such file or directory; a relative path starts where this file is"},
 		{Pos: zones.Pos{File: part, Line: 1, Col: 1}, Text: "a.example.org. A 192.0.2.1 stands here a second time; it counts once"},
 	}
 	if diff := cmp.Diff(want, r.Problems); diff != "" {

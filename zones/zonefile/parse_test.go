@@ -76,7 +76,7 @@ func TestBadInput(t *testing.T) {
 		{"no data, comment", "www A ; nothing\nftp MX 10 ; nothing", "4:6: the A record of www.example.org. ends before its IPv4 address\n5:10: the MX record of ftp.example.org. ends before its name"},
 		{"no type", "www 300 IN", `4:11: the line ends before the record's type`},
 		{"owner alone", "www", `4:4: the line ends before the record's type`},
-		{"unknown type", "www IN ALIS example.net.", `4:8: unknown record type "ALIS"`},
+		{"unknown type", "www IN ALIS example.net.", `4:8: unknown record type "ALIS": is ALIAS meant?`},
 		{"type number", "www TYPE65536 \\# 0", `4:5: unknown record type "TYPE65536"`},
 		{"meta types", "www ANY x\nwww AXFR x\nwww OPT x\nwww TYPE0 \\# 0\nwww TYPE250 \\# 0",
 			"4:5: type ANY stands in messages alone, a zone cannot hold it\n5:5: type AXFR stands in messages alone, a zone cannot hold it\n" +
@@ -179,7 +179,7 @@ func TestBadInput(t *testing.T) {
 		{"too much data", "x TXT " + strings.Repeat("aaaaaaaaa ", 6554), "4:7: the TXT record of x.example.org. has 65540 octets of data, 65535 are the limit"},
 		{"generate", "$GENERATE 1-3 h$ A\n$GENERATE x h$ A 192.0.2.$\n$GENERATE 3-1 h$ A 192.0.2.$\n$GENERATE 1-3/0 h$ A 192.0.2.$\n$GENERATE 250-300 h$ A 192.0.2.$\n$GENERATE 1-3 h${0,x} A 192.0.2.$\n$GENERATE 1-3 h${-2} A 192.0.2.$\n$GENERATE 1-3 h${1 A 192.0.2.$\n$GENERATE 0-2147483647 h$ A 192.0.2.1\n$GENERATE 1-2 x$ MX \"10 \\\"\"",
 			`4:19: $GENERATE ends too early: it is written $GENERATE START-STOP[/STEP] OWNER [TTL] [CLASS] TYPE DATA` + "\n" +
-				`5:11: bad range "x": START-STOP or START-STOP/STEP is needed` + "\n" +
+				`5:11: bad range "x": START-STOP or START-STOP/STEP is needed, of numbers up to 2147483647` + "\n" +
 				`6:11: bad range "3-1": it ends before it starts` + "\n" +
 				`7:11: bad range "1-3/0": the step is 0` + "\n" +
 				`8:24: bad IPv4 address "192.0.2.256" in the A record of h256.example.org.: four numbers up to 255 with dots between are needed` + "\n" +

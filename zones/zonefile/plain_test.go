@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -67,7 +68,7 @@ func readAlike(t *testing.T, text string, size int) {
 		if p == path {
 			return []byte(text), nil
 		}
-		return nil, &fs.PathError{Op: "open", Path: p, Err: errors.New("no such file or directory")}
+		return nil, &fs.PathError{Op: "open", Path: p, Err: syscall.ENOENT}
 	}
 	for name, parse := range map[string]func() (*Result, error){
 		"pieces":       func() (*Result, error) { return shared.Parse(t.Context(), path, o) },

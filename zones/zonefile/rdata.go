@@ -119,7 +119,7 @@ func (p *parser) rdata(h header) ([]byte, *rdataFault) {
 	p.wire = wire
 	switch {
 	case at < len(h.data):
-		return nil, &rdataFault{at: at, text: "ends before this"}
+		return nil, &rdataFault{at: at, text: "ends before this" + foreignComment(h.data[at].text)}
 	case len(wire) > maxRdata:
 		return nil, tooLong(wire)
 	}

@@ -167,8 +167,8 @@ func (p *parser) takenForOwner(h *header) string {
 	if p.src.scan.blank {
 		return ""
 	}
-	if text := h.first.text; bytes.HasPrefix(text, []byte("#")) || bytes.HasPrefix(text, []byte("//")) {
-		return `; a comment starts with ";"`
+	if hint := foreignComment(h.first.text); hint != "" {
+		return hint
 	}
 	_, isType := lookupType(h.first.text)
 	_, isClass := lookupClass(h.first.text)
@@ -176,6 +176,14 @@ func (p *parser) takenForOwner(h *header) string {
 		return ""
 	}
 	return fmt.Sprintf("; %q starts the line, so it is the owner: write white space before it to continue the record above, or an owner, as @", h.first.text)
+}
+
+// foreignComment says how a comment starts, where a word starts one in other languages.
+func foreignComment(text []byte) string {
+	if bytes.HasPrefix(text, []byte("#")) || bytes.HasPrefix(text, []byte("//")) {
+		return `; a comment starts with ";"`
+	}
+	return ""
 }
 
 func (p *parser) headerType(h *header, blank bool) bool {
@@ -191,24 +199,37 @@ func (p *parser) headerType(h *header, blank bool) bool {
 		p.missingType(h, t, addressType(t.text))
 	case blank && isDirective(t):
 		p.errorAt(t, "%s must start in the first column of its line", t.text)
-	case blank && len(h.data) > 0 && startsLikeHeader(h.data[0]):
+	case blank && startsLikeHeader(h.data):
 		p.errorAt(t, "unknown record type %q: a line that starts with white space continues the record before it, it has no owner of its own", t.text)
-	case len(h.data) > 0 && startsLikeHeader(h.data[0]):
+	case startsLikeHeader(h.data):
 		p.errorAt(t, "unknown record type %q: TTL and class stand here, of which the class is IN", t.text)
 	case blank && len(h.data) == 0:
 		p.errorAt(t, "unknown record type %q%s", t.text, severalLines)
 	default:
-		p.errorAt(t, "unknown record type %q%s", t.text, p.takenForOwner(h))
+		hint := likelyType(t.text)
+		if hint == "" {
+			hint = p.takenForOwner(h)
+		}
+		p.errorAt(t, "unknown record type %q%s", t.text, hint)
 	}
 	return false
 }
 
-// startsLikeHeader says whether t may stand right behind an owner.
-func startsLikeHeader(t token) bool {
-	_, isType := lookupType(t.text)
-	_, isClass := lookupClass(t.text)
-	_, isTTL := parseTTL(t.text)
-	return !t.quoted && (isType || isClass || isTTL)
+// startsLikeHeader says whether words may stand right behind an owner: a type, with TTL and class before it or without.
+func startsLikeHeader(toks []token) bool {
+	for _, t := range toks[:min(len(toks), 3)] {
+		if t.quoted {
+			return false
+		}
+		if _, isType := lookupType(t.text); isType {
+			return true
+		}
+		_, isClass := lookupClass(t.text)
+		if _, isTTL := parseTTL(t.text); !isTTL && !isClass {
+			return false
+		}
+	}
+	return false
 }
 
 // owner reads the owner of a record; silent: reports nothing.
