@@ -18,8 +18,6 @@ import (
 // Where the served zone still has the ALIAS record, addresses of that name may be missing in it because nobody knows them yet.
 // What the provider has there stays.
 
-func isAddress(typ uint16) bool { return typ == dns.TypeA || typ == dns.TypeAAAA }
-
 // aliases are the ALIAS records of the zone that is planned.
 type aliases struct {
 	sets    map[zones.Name]zones.RRset // as the file has them, by owner
@@ -28,10 +26,10 @@ type aliases struct {
 
 func aliasesOf(in Input) aliases {
 	a := aliases{sets: in.Aliases}
+	if in.Served == nil {
+		return a
+	}
 	for owner := range in.Aliases {
-		if in.Served == nil {
-			break
-		}
 		if _, ok := in.Served.RRset(owner, zones.TypeALIAS); ok {
 			if a.pending == nil {
 				a.pending = make(map[zones.Name]bool)
@@ -41,6 +39,9 @@ func aliasesOf(in Input) aliases {
 	}
 	return a
 }
+
+// isAddress says whether an ALIAS record brings records of a type.
+func isAddress(typ uint16) bool { return typ == dns.TypeA || typ == dns.TypeAAAA }
 
 // noteAliases says which addresses are not known.
 func (p *planner) noteAliases() {
@@ -66,8 +67,8 @@ func (p *planner) follows(k Key) bool {
 	return ok && isAddress(k.Type) && p.state.Approved[Key{k.Name, zones.TypeALIAS}].Equal(set)
 }
 
-// approveAlias plans nothing for an ALIAS record itself: it becomes approved once its addresses are there, and is forgotten when
-// the zone has it no more.
+// approveAlias plans nothing for an ALIAS record itself: it becomes approved once its addresses are there, and is forgotten
+// when the zone has it no more.
 func (p *planner) approveAlias(k Key) {
 	set, ok := p.alias.sets[k.Name]
 	if !ok {
@@ -90,20 +91,21 @@ func (p *planner) approveAlias(k Key) {
 	p.plan.records[k] = st
 }
 
-// aliasHealth plans what following an ALIAS means for a whole RRset: true where that is all about k.
-func (p *planner) aliasHealth(k Key, held RRset, isHeld, owned bool) bool {
+// aliasHealth plans what following an ALIAS record means for a whole RRset, one that comes or goes: true where that is all
+// about k. approved says that k was put there by us.
+func (p *planner) aliasHealth(k Key, held RRset, isHeld, approved bool) bool {
 	if !p.follows(k) {
 		return false
 	}
 	set, isServed := p.served[k]
 	switch {
-	case isServed && !isHeld && !owned:
+	case isServed && !isHeld && !approved:
 		want, _, err := p.proj.held(set, nil)
 		if err != nil || !p.free(k) || p.holdsCNAME(k.Name) {
 			return true
 		}
 		p.followed(k, held, want)
-	case !isServed && isHeld && owned && !p.unknown(k) && p.onlyOurs(k, held):
+	case !isServed && isHeld && approved && !p.unknown(k) && p.onlyOurs(k, held):
 		p.followed(k, held, RRset{})
 	default:
 		return false

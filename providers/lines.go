@@ -103,12 +103,8 @@ func (b lineMaker) removed(s RRset, i int, v string) Line {
 	_, inFile := b.loaded[v]
 	why := b.reason(v)
 	switch {
-	case len(b.want.canon) == 0 && b.wrote && b.p.follows(b.key) && !b.approved.has(v) && !b.applied.has(v):
-		l.Why, l.Reason = Drift, "drift: not put there by us"
-	case len(b.want.canon) == 0 && b.wrote: // the whole RRset goes: that is never a verdict's doing
-		l.Why = Edited
 	case len(b.want.canon) == 0:
-		l.Why, l.Reason = Adopted, "stood there before us"
+		l.Why, l.Reason = b.gone(v)
 	case why != "":
 		l.Why, l.Reason = Withdrawn, "withdrawn: "+why
 	case inFile:
@@ -118,11 +114,28 @@ func (b lineMaker) removed(s RRset, i int, v string) Line {
 	case b.applied.has(v):
 		l.Why, l.Reason = Withdrawn, "standby: no longer needed"
 	case b.wrote:
-		l.Why, l.Reason = Drift, "drift: not put there by us"
+		l.Why, l.Reason = Drift, notOurs
 	default:
-		l.Why, l.Reason = Adopted, "stood there before us"
+		l.Why, l.Reason = Adopted, beforeUs
 	}
 	return l
+}
+
+// Reasons for values that a plan removes and that we did not put there.
+const (
+	notOurs  = "drift: not put there by us"
+	beforeUs = "stood there before us"
+)
+
+// gone returns why a value goes with its whole RRset, which is never a verdict's doing.
+func (b lineMaker) gone(v string) (Why, string) {
+	switch {
+	case b.wrote && b.p.follows(b.key) && !b.approved.has(v) && !b.applied.has(v):
+		return Drift, notOurs
+	case b.wrote:
+		return Edited, ""
+	}
+	return Adopted, beforeUs
 }
 
 func (b lineMaker) altered(held, want RRset, i int, applied RRset, attrs string) Line {

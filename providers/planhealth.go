@@ -11,15 +11,15 @@ import (
 // health plans withdrawals and restores of one RRset on top of what was approved for it: the table in doc.go, row by row.
 func (p *planner) health(k Key) {
 	held, isHeld := p.held[k]
-	approved, ours := p.state.Approved[k]
+	approved, isApproved := p.state.Approved[k]
 	if why, refused := p.in.Refused[k]; refused {
 		p.lose(k, "refused by the provider: "+why)
-		ours = false
-	} else if p.aliasHealth(k, held, isHeld, ours) {
+		isApproved = false // nothing is to be done for it
+	} else if p.aliasHealth(k, held, isHeld, isApproved) {
 		return
 	}
-	if !ours || !isHeld || !p.ours(k) || k.Type == dns.TypeSOA {
-		if isHeld && ours && p.ours(k) {
+	if !isApproved || !isHeld || !p.ours(k) || k.Type == dns.TypeSOA {
+		if isHeld && isApproved && p.ours(k) {
 			p.plan.Counts.Same += len(held.Data)
 		}
 		return
