@@ -15,9 +15,10 @@
 //   - A provider that can't be read whole is not touched. An error is never "empty", a missing zone is never "delete".
 //   - The apex SOA and NS, DNSSEC records, and everything that is not ours stay as they are. An RRset is ours when the
 //     zone declares it now, or when we wrote it there, have not deleted it since, and a value of ours is still in it
-//     (MirrorState.Approved). What is not ours is listed in every plan. Data that stood at a declared name and type before us needs leave to go (G5).
-//   - An automatic change never empties an RRset and never creates a name, but where the ALIAS record of a name was pushed (alias.go):
-//     its addresses come as they are known, and a family goes that its target has no more.
+//     (MirrorState.Approved). What is not ours is listed in every plan. Data that stood at a declared name and type before
+//     us needs leave to go (G5).
+//   - An automatic change never empties an RRset and never creates a name, but where the ALIAS record of a name was pushed
+//     (alias.go): its addresses come as they are known, and a family goes that its target has no more.
 //   - What a provider can't hold, or holds differently, is in the plan: never silently lost, never a reason to hold up the rest.
 //   - A write is made under a generation that is durable before the first call; another controller's write in between makes
 //     ours fail with ErrFenced. Each change carries what was seen before it, and a Driver does nothing where that has changed.
@@ -68,14 +69,14 @@
 //
 // G1 to G7 (safety.go) count edits: withdrawals have their own floor, or an outage would trip a limit just when mirroring
 // matters most. Withdrawals and restores are written first and alone: an edit that a guard, the provider or its form stands
-// against holds up none, not in the same RRset either. Percentages have an absolute allowance beside them, so that they mean something in a zone of four
-// records. Each is let pass singly by its id. Under edits: auto, a plan that a guard blocks is not applied,
-// and the mirror goes on with health alone until someone pushes.
+// against holds up none, not in the same RRset either. Percentages have an absolute allowance beside them, so that they
+// mean something in a zone of four records. Each is let pass singly by its id. Under edits: auto, a plan that a guard
+// blocks is not applied, and the mirror goes on with health alone until someone pushes.
 //
 // # What is left to others
 //
-// When a target is dead, and what is served in its place, is decided before (healthcheck, the publisher): this package is told by Desired.
-// It keeps its own state in blobs (State), printing is the program's. Apex NS, delegation at the parent and signing are not
+// When a target is dead, and what is served in its place, is decided before (healthcheck, the publisher): this package is
+// told by Desired. It keeps its own state in blobs (State), printing is the program's. Apex NS, delegation at the parent and signing are not
 // mirrored. A whole-zone driver (WholeZone) gets the apex SOA and NS too; its SOA follows the served serial
 // together with any other change, and is no difference alone.
 package providers
