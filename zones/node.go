@@ -162,6 +162,13 @@ func (s *set) targets() int {
 // referral returns how many octets the referral takes, its length included; the set must have setReferral.
 func (s *set) referral() int { return int(binary.LittleEndian.Uint16(s.body[len(s.body)-2:])) }
 
+// dropReferral has s be without its referral, if there is one.
+func (s *set) dropReferral() {
+	if s.flags&setReferral != 0 {
+		s.body, s.flags = s.body[:len(s.body)-s.referral()], s.flags&^setReferral
+	}
+}
+
 // ttl returns the TTL of the records.
 func (s *set) ttl() uint32 { return binary.BigEndian.Uint32(s.body[6:]) }
 

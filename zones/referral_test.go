@@ -165,3 +165,34 @@ func TestReferralChanged(t *testing.T) {
 		})
 	}
 }
+
+// TestReferralChangedAtCut: a server may have the name of the cut itself, whose addresses are glue beside the NS records.
+func TestReferralChangedAtCut(t *testing.T) {
+	z := referralZone(t, "sub.example.com. 60 IN NS sub.example.com.", "sub.example.com. 60 IN A 192.0.2.1",
+		"sub.example.com. 60 IN AAAA 2001:db8::1", "sub.example.com. 60 IN DS 1 8 2 00")
+	sub := MustParseName("sub.example.com.")
+	ns, a, aaaa := "sub.example.com.\t60\tIN\tNS\tsub.example.com.", "sub.example.com.\t60\tIN\tA\t192.0.2.1", "sub.example.com.\t60\tIN\tAAAA\t2001:db8::1"
+	for _, c := range []struct {
+		name            string
+		change          Change
+		want, compacted []string
+	}{
+		{"another address", change(t, "sub.example.com. 60 IN A 192.0.2.9"), nil, []string{ns, "sub.example.com.\t60\tIN\tA\t192.0.2.9", aaaa}},
+		{"an address less", Change{Name: sub, Type: dns.TypeA}, nil, []string{ns, aaaa}},
+		{"another of IPv6", change(t, "sub.example.com. 60 IN AAAA 2001:db8::9"), nil, []string{ns, a, "sub.example.com.\t60\tIN\tAAAA\t2001:db8::9"}},
+		{"no DS", Change{Name: sub, Type: dns.TypeDS}, []string{ns, a, aaaa}, []string{ns, a, aaaa}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			next, err := z.With([]Change{c.change})
+			if err != nil || next.over == nil {
+				t.Fatal(err, next.over)
+			}
+			if d := cmp.Diff(c.want, referralOf(t, next, "sub.example.com.")); d != "" {
+				t.Error(d)
+			}
+			if d := cmp.Diff(c.compacted, referralOf(t, next.Compact(), "sub.example.com.")); d != "" {
+				t.Error("compacted:", d)
+			}
+		})
+	}
+}

@@ -224,9 +224,14 @@ func (e *edit) merge(n Node, changes []Change) error {
 			sigs = s.Data
 		}
 		for i, heads := 0, nodeHeads(b); i < nodeSets(b); i++ {
-			if s := nodeSet(b, heads, i); !changed(s.typ) {
-				e.sets = append(e.sets, s)
+			s := nodeSet(b, heads, i)
+			if changed(s.typ) {
+				continue
 			}
+			if changed(dns.TypeA) || changed(dns.TypeAAAA) {
+				s.dropReferral() // a server may have the name of the cut itself
+			}
+			e.sets = append(e.sets, s)
 		}
 	}
 	for _, c := range changes {
