@@ -2,137 +2,14 @@ package integration
 
 import (
 	"fmt"
-	"net"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/miekg/dns"
 )
-
-// The targets of ALIAS records are served by a Knot, and asked for through an Unbound, which can both die.
-
-const aliasTarget = "target.test."
-
-// targetServer is a Knot with the zone of targets.
-type targetServer struct {
-	t    testing.TB
-	addr string
-	p    *process
-}
-
-func startTargetServer(t testing.TB, addr, records string) *targetServer {
-	t.Helper()
-	s := &targetServer{t: t, addr: addr}
-	path := peerBinary(t, "knotd")
-	start := func(dir, addr string) *process {
-		host, port := splitAddr(t, addr)
-		if err := os.Mkdir(filepath.Join(dir, "db"), 0o700); err != nil {
-			t.Fatal(err)
-		}
-		writeFile(t, filepath.Join(dir, "zone"), "$TTL 1\n@ SOA ns h 1 3600 600 1209600 1\n@ NS ns\nns A 127.0.0.1\n"+records)
-		writeFile(t, filepath.Join(dir, "knot.conf"), fmt.Sprintf(`
-server:
-    rundir: %[1]s
-    listen: %[2]s@%[3]s
-    udp-workers: 1
-    tcp-workers: 1
-    background-workers: 1
-log:
-  - target: stderr
-    any: info
-database:
-    storage: %[1]s/db
-acl:
-  - id: anybody
-    address: 127.0.0.1
-    action: update
-zone:
-  - domain: %[4]s
-    file: %[1]s/zone
-    acl: anybody
-    zonefile-sync: -1
-`, dir, host, port, aliasTarget))
-		s.p = startProcess(t, "knotd", nil, path, "-c", filepath.Join(dir, "knot.conf"))
-		return s.p
-	}
-	if addr == "" {
-		s.addr = startPeer(t, aliasTarget, func(dir, addr string) *process { return start(dir, addr) })
-	} else if !answersFor(start(shortDir(t), addr), addr, aliasTarget) {
-		t.Fatal("knotd does not start again")
-	}
-	return s
-}
-
-// set makes records, of one name and type each, what the server has.
-func (s *targetServer) set(records ...string) {
-	s.t.Helper()
-	m := new(dns.Msg).SetUpdate(aliasTarget)
-	var all []dns.RR
-	for _, r := range records {
-		rr, err := dns.NewRR(r)
-		if err != nil {
-			s.t.Fatal(err)
-		}
-		all = append(all, rr)
-	}
-	m.RemoveRRset(all)
-	m.Insert(all)
-	r, err := exchange(s.addr, "tcp", m)
-	if err != nil || r.Rcode != dns.RcodeSuccess {
-		s.t.Fatalf("update of %s: %v %v", aliasTarget, err, r)
-	}
-}
-
-func (s *targetServer) kill() {
-	s.t.Helper()
-	s.p.signal(syscall.SIGKILL)
-	<-s.p.done
-}
-
-// startResolver starts an Unbound that has the zone of targets from a server; at addr, or, where that is empty, somewhere.
-func startResolver(t testing.TB, addr, target string) (string, *process) {
-	t.Helper()
-	path := peerBinary(t, "unbound")
-	var p *process
-	start := func(dir, addr string) *process {
-		host, port := splitAddr(t, addr)
-		targetHost, targetPort := splitAddr(t, target)
-		writeFile(t, filepath.Join(dir, "unbound.conf"), fmt.Sprintf(`
-server:
-	directory: %[1]q
-	chroot: ""
-	username: ""
-	pidfile: ""
-	use-syslog: no
-	interface: %[2]s@%[3]s
-	access-control: 127.0.0.0/8 allow
-	do-not-query-localhost: no
-	module-config: "iterator"
-	local-zone: "test." nodefault
-	num-threads: 1
-	infra-host-ttl: 1
-remote-control:
-	control-enable: no
-stub-zone:
-	name: %[4]q
-	stub-addr: %[5]s@%[6]s
-`, dir, host, port, aliasTarget, targetHost, targetPort))
-		p = startProcess(t, "unbound", nil, path, "-d", "-c", filepath.Join(dir, "unbound.conf"))
-		return p
-	}
-	if addr == "" {
-		return startPeer(t, "", start), p
-	}
-	if !answersFor(start(shortDir(t), addr), addr, "") {
-		t.Fatal("unbound does not start again")
-	}
-	return addr, p
-}
 
 const aliasZone = `$TTL 300
 @    IN SOA ns1 hostmaster 1 3600 600 1209600 60
@@ -147,47 +24,18 @@ ns1  IN A 192.0.2.53
 mail IN A 192.0.2.25
 `
 
-// addressesAt returns what a server answers for A and AAAA, in a line; else its RCODE.
-func addressesAt(t testing.TB, addr, name string) string {
-	t.Helper()
-	var out []string
-	for _, qtype := range []uint16{dns.TypeA, dns.TypeAAAA} {
-		r := dig(t, addr, name, qtype)
-		if r.Rcode != dns.RcodeSuccess {
-			out = append(out, dns.RcodeToString[r.Rcode])
-			continue
-		}
-		for _, rr := range r.Answer {
-			if rr.Header().Rrtype == 65401 {
-				t.Errorf("%s answers an ALIAS record: %v", addr, rr)
-			}
-		}
-		out = append(out, values(r.Answer, name, qtype)...)
-	}
-	return strings.Join(out, " ")
-}
-
-// eventuallyAddresses waits until a server has these.
-func eventuallyAddresses(t testing.TB, addr, name, want string) {
-	t.Helper()
-	eventually(t, fmt.Sprintf("%s has %s at %s", name, want, addr), func() (bool, string) {
-		got := addressesAt(t, addr, name)
-		return got == want, "it has " + got
-	})
-}
-
 func TestALIAS(t *testing.T) {
 	t.Parallel()
 	peerBinary(t, "unbound")
 	target := startTargetServer(t, "", "lb A 192.0.2.1\nlb A 192.0.2.2\ncname CNAME lb\n")
-	resolver, resolverProcess := startResolver(t, "", target.addr)
-	mirror := startKnot(t, peerZone{"alias.test.", "$TTL 300\n@ SOA ns1 hostmaster 1 3600 600 1209600 60\n@ NS ns1\nns1 A 192.0.2.53\n"})
+	resolver := startResolver(t, "", target)
+	mirror := startPlain(t, "knot", peerZone{"alias.test.", "$TTL 300\n@ SOA ns1 hostmaster 1 3600 600 1209600 60\n@ NS ns1\nns1 A 192.0.2.53\n"})
 	n := newNode(t, fmt.Sprintf(`resolvers: [%q]
 providers:
   knot: %s
   copy: {type: zonefile, directory: mirror}
 zone_defaults: {providers: [knot, copy]}
-`, resolver, rfc2136Config(mirror)))
+`, resolver.addr, rfc2136Config(mirror)))
 	n.env = append(n.env, secrets...)
 	n.write("zones/alias.test.zone", aliasZone)
 	n.start()
@@ -259,7 +107,7 @@ zone_defaults: {providers: [knot, copy]}
 	eventually(t, "status says that the target is not resolved", func() (bool, string) {
 		for _, a := range n.aliases("alias.test.") {
 			if a.Name == "@" {
-				return strings.Contains(a.Problem, "resolver "+resolver), a.Problem
+				return strings.Contains(a.Problem, "resolver "+resolver.addr), a.Problem
 			}
 		}
 		return false, "no ALIAS"
@@ -268,8 +116,7 @@ zone_defaults: {providers: [knot, copy]}
 		t.Errorf("with its target dead, the ALIAS has %s", got)
 	}
 	// So it does after a restart while the resolver is dead, too, and under the same serial.
-	resolverProcess.signal(syscall.SIGKILL)
-	<-resolverProcess.done
+	resolver.kill()
 	serial := n.zone("alias.test.").Serial
 	n.stop()
 	for _, p := range n.plans("alias.test") { // of the last run's addresses
@@ -294,7 +141,7 @@ zone_defaults: {providers: [knot, copy]}
 	atMirrors(three)
 	// It comes back with one address less.
 	target = startTargetServer(t, target.addr, "lb A 192.0.2.3\nlb AAAA 2001:db8::1\ncname CNAME lb\n")
-	startResolver(t, resolver, target.addr)
+	startResolver(t, resolver.addr, target)
 	eventuallyAddresses(t, n.addr, "alias.test.", "192.0.2.3 2001:db8::1")
 	atMirrors("192.0.2.3 2001:db8::1")
 }
@@ -304,7 +151,7 @@ func TestALIASUnresolved(t *testing.T) {
 	t.Parallel()
 	peerBinary(t, "unbound")
 	resolver := freePort(t)
-	mirror := startKnot(t, peerZone{"alias.test.", "$TTL 300\n@ SOA ns1 hostmaster 1 3600 600 1209600 60\n@ NS ns1\nns1 A 192.0.2.53\n@ A 192.0.2.99\n"})
+	mirror := startPlain(t, "knot", peerZone{"alias.test.", "$TTL 300\n@ SOA ns1 hostmaster 1 3600 600 1209600 60\n@ NS ns1\nns1 A 192.0.2.53\n@ A 192.0.2.99\n"})
 	n := newNode(t, fmt.Sprintf("resolvers: [%q]\nproviders: {knot: %s}\nzone_defaults: {providers: [knot]}\n", resolver, rfc2136Config(mirror)))
 	n.env = append(n.env, secrets...)
 	n.write("zones/alias.test.zone", aliasZone)
@@ -348,7 +195,7 @@ func TestALIASUnresolved(t *testing.T) {
 	}
 	// The target becomes known: own answers are right, and so is, by itself, what was pushed as an ALIAS. What stood there before is not ours to remove.
 	target := startTargetServer(t, "", "lb AAAA 2001:db8::1\nlb A 192.0.2.1\ncname CNAME lb\n")
-	startResolver(t, resolver, target.addr)
+	startResolver(t, resolver, target)
 	const known = "192.0.2.1 2001:db8::1"
 	eventuallyAddresses(t, n.addr, "alias.test.", known)
 	eventuallyAddresses(t, n.addr, "any.w.alias.test.", known)
@@ -364,27 +211,8 @@ func TestALIASUnresolved(t *testing.T) {
 // Health checks the addresses of an ALIAS: a dead one is withdrawn, also where the ALIAS of another zone leads to it.
 func TestALIASHealth(t *testing.T) {
 	port, targets := newTargets(t, "127.0.0.2", "127.0.0.3")
-	stub, err := net.ListenPacket("udp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := &dns.Server{PacketConn: stub, Handler: dns.HandlerFunc(func(w dns.ResponseWriter, q *dns.Msg) {
-		m := new(dns.Msg).SetReply(q)
-		m.RecursionAvailable = true
-		if q.Question[0].Qtype == dns.TypeA {
-			for _, ip := range []string{"127.0.0.2", "127.0.0.3", "127.0.1.1"} {
-				m.Answer = append(m.Answer, &dns.A{Hdr: dns.RR_Header{Name: q.Question[0].Name, Rrtype: dns.TypeA, Class: dns.ClassINET, Ttl: 60}, A: net.ParseIP(ip)})
-			}
-		}
-		_ = w.WriteMsg(m) // who asked asks again
-	})}
-	go func() { _ = server.ActivateAndServe() }() // ends with Shutdown
-	t.Cleanup(func() {
-		if err := server.Shutdown(); err != nil {
-			t.Error(err)
-		}
-	})
-	n := newNode(t, fmt.Sprintf("resolvers: [%q]\nalias_networks: [127.0.0.0/24]\n%s", stub.LocalAddr(), fastChecks))
+	stub, _ := stubResolver(t, "127.0.0.2", "127.0.0.3", "127.0.1.1")
+	n := newNode(t, fmt.Sprintf("resolvers: [%q]\nalias_networks: [127.0.0.0/24]\n%s", stub, fastChecks))
 	n.write("zones/alias.test.zone", strings.Replace(aliasZone, "*.w", ";", 1))
 	n.write("zones/alias.test.yaml", fmt.Sprintf("health: {\"@\": tcp:%d}\n", port))
 	n.write("zones/other.test.zone", "$TTL 300\n@ IN SOA ns1 h 1 3600 600 1209600 60\n@ IN NS ns1\n@ IN NS ns2.elsewhere.test.\nns1 IN A 192.0.2.53\nwww IN ALIAS alias.test.\n")
@@ -403,23 +231,8 @@ func TestALIASHealth(t *testing.T) {
 // What the first start heard outlives a crash, though it never changed.
 func TestALIASCrash(t *testing.T) {
 	t.Parallel()
-	socket, err := net.ListenPacket("udp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := &dns.Server{PacketConn: socket, Handler: dns.HandlerFunc(func(w dns.ResponseWriter, q *dns.Msg) {
-		m := new(dns.Msg).SetReply(q)
-		m.RecursionAvailable = true
-		if q.Question[0].Qtype == dns.TypeA {
-			m.Answer = append(m.Answer, &dns.A{Hdr: dns.RR_Header{Name: q.Question[0].Name, Rrtype: dns.TypeA, Class: dns.ClassINET, Ttl: 3600}, A: net.ParseIP("192.0.2.1")})
-		}
-		_ = w.WriteMsg(m) // who asked asks again
-	})}
-	up := make(chan struct{})
-	server.NotifyStartedFunc = func() { close(up) }
-	go func() { _ = server.ActivateAndServe() }() // ends with Shutdown
-	<-up
-	n := newNode(t, fmt.Sprintf("resolvers: [%q]\n", socket.LocalAddr()))
+	stub, stop := stubResolver(t, "192.0.2.1")
+	n := newNode(t, fmt.Sprintf("resolvers: [%q]\n", stub))
 	n.write("zones/alias.test.zone", aliasZone)
 	n.start()
 	eventuallyAddresses(t, n.addr, "alias.test.", "192.0.2.1")
@@ -428,9 +241,7 @@ func TestALIASCrash(t *testing.T) {
 		return err == nil, fmt.Sprint(err)
 	})
 	n.kill()
-	if err := server.Shutdown(); err != nil {
-		t.Fatal(err)
-	}
+	stop()
 	n.start()
 	if got := addressesAt(t, n.addr, "alias.test."); got != "192.0.2.1" {
 		t.Errorf("after a crash, with its resolver dead, the ALIAS has %s", got)
@@ -452,27 +263,4 @@ func TestALIASRing(t *testing.T) {
 			t.Errorf("problems of %s: %s", z, got)
 		}
 	}
-}
-
-// aliasReport is an ALIAS record in the status.
-type aliasReport struct {
-	Name, Target, Problem string
-	Addresses, Unknown    []string
-}
-
-// aliases returns how it stands with the ALIAS records of a zone.
-func (n *node) aliases(zone string) []aliasReport {
-	n.t.Helper()
-	rep := decode[struct {
-		Zones []struct {
-			Zone    string
-			Aliases []aliasReport
-		}
-	}](n.t, n.must("status", "--json"))
-	for _, z := range rep.Zones {
-		if z.Zone == zone {
-			return z.Aliases
-		}
-	}
-	return nil
 }

@@ -1,10 +1,7 @@
 package integration
 
 import (
-	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -78,110 +75,47 @@ func confirms(t *testing.T, s cookieServer, cookie string) bool {
 
 var cookieZone = peerZone{"example.com.", apex(1) + "www IN A 192.0.2.1\n"}
 
-func cookieMangrove(t *testing.T, secrets string) *node {
-	n := newNode(t, "cookies: {secrets: "+secrets+"}\n")
-	n.write("zones/example.com.zone", cookieZone.text)
-	n.start()
-	return n
-}
-
-func cookieKnot(t *testing.T) string {
-	path := peerBinary(t, "knotd")
-	return startPeer(t, cookieZone.origin, func(dir, addr string) *process {
-		host, port := splitAddr(t, addr)
-		writeFile(t, cookieZone.file(dir), cookieZone.text)
-		writeFile(t, filepath.Join(dir, "knot.conf"), fmt.Sprintf(`
-server:
-    rundir: %[1]s
-    listen: %[2]s@%[3]s
-    udp-workers: 1
-    tcp-workers: 1
-    background-workers: 1
-log:
-  - target: stderr
-    any: info
-database:
-    storage: %[1]s/db
+// cookieSetups have cookies, and the secret that all share.
+var cookieSetups = map[string]peerSetup{
+	"knot": {
+		sections: `
 mod-cookies:
   - id: shared
-    secret: "0x%[4]s"
-template:
-  - id: default
-    global-module: mod-cookies/shared
-zone:
-  - domain: example.com.
-    file: %[5]s
-    zonefile-sync: -1
-`, dir, host, port, cookieSecret, cookieZone.file(dir)))
-		return startProcess(t, "knotd", nil, path, "-c", filepath.Join(dir, "knot.conf"))
-	})
+    secret: "0x` + cookieSecret + `"
+`,
+		zone: "global-module: mod-cookies/shared",
+	},
+	"nsd": {
+		server: `
+			answer-cookie: yes
+			cookie-secret: "` + cookieSecret + `"`,
+	},
+	"bind": {
+		server: `
+			answer-cookie yes;
+			require-server-cookie yes;
+			cookie-algorithm siphash24;
+			cookie-secret "` + cookieSecret + `";`,
+	},
 }
 
-func cookieBIND(t *testing.T) string {
-	path := peerBinary(t, "named")
-	return startPeer(t, "", func(dir, addr string) *process {
-		host, port := splitAddr(t, addr)
-		writeFile(t, cookieZone.file(dir), cookieZone.text)
-		writeFile(t, filepath.Join(dir, "named.conf"), fmt.Sprintf(`
-options {
-	directory %q;
-	pid-file none;
-	session-keyfile %q;
-	listen-on port %s { %s; };
-	listen-on-v6 { none; };
-	recursion no;
-	dnssec-validation no;
-	notify no;
-	answer-cookie yes;
-	require-server-cookie yes;
-	cookie-algorithm siphash24;
-	cookie-secret %q;
-};
-controls { };
-zone "example.com" { type primary; file %q; check-integrity no; };
-`, dir, filepath.Join(dir, "session.key"), port, host, cookieSecret, cookieZone.file(dir)))
-		return startProcess(t, "named", nil, path, "-g", "-n", "1", "-c", filepath.Join(dir, "named.conf"))
-	})
-}
+// cookieConfig is mangrove.yaml with a secret.
+func cookieConfig(secret string) string { return "cookies: {secrets: " + secret + "}\n" }
 
-func cookieNSD(t *testing.T) string {
-	path := peerBinary(t, "nsd")
-	return startPeer(t, cookieZone.origin, func(dir, addr string) *process {
-		host, port := splitAddr(t, addr)
-		writeFile(t, cookieZone.file(dir), cookieZone.text)
-		writeFile(t, filepath.Join(dir, "nsd.conf"), fmt.Sprintf(`
-server:
-	ip-address: %s@%s
-	username: ""
-	chroot: ""
-	database: ""
-	zonesdir: %q
-	pidfile: %q
-	xfrdfile: %q
-	zonelistfile: %q
-	xfrdir: %[3]q
-	server-count: 1
-	answer-cookie: yes
-	cookie-secret: %[7]q
-remote-control:
-	control-enable: no
-zone:
-	name: example.com
-	zonefile: %[8]q
-`, host, port, dir, filepath.Join(dir, "nsd.pid"), filepath.Join(dir, "xfrd.state"), filepath.Join(dir, "zone.list"), cookieSecret, cookieZone.file(dir)))
-		return startProcess(t, "nsd", nil, path, "-d", "-c", filepath.Join(dir, "nsd.conf"))
-	})
+func startForCookies(t *testing.T, name string) (addr string) {
+	t.Helper()
+	return peerKinds[name].start(t, cookieSetups[name].with(cookieZone)).addr
 }
 
 // TestCookiesAmongPeers has the cookie of each server taken by each, and that of another secret by none.
 func TestCookiesAmongPeers(t *testing.T) {
-	n := cookieMangrove(t, cookieSecret)
-	other := cookieMangrove(t, cookieOtherSecret)
+	n := startMangrove(t, cookieConfig(cookieSecret), cookieZone)
+	other := startMangrove(t, cookieConfig(cookieOtherSecret), cookieZone)
 	servers := []cookieServer{
 		{"Mangrove", n.addr, confirms},
-		{"Knot", cookieKnot(t), demands},
-		{"BIND", cookieBIND(t), demands},
-		{"NSD", cookieNSD(t), returns},
+		{"Knot", startForCookies(t, "knot"), demands},
+		{"BIND", startForCookies(t, "bind"), demands},
+		{"NSD", startForCookies(t, "nsd"), returns},
 	}
 	foreign := cookieServer{name: "Mangrove with another secret", addr: other.addr}
 	for _, from := range append(servers, foreign) {
@@ -209,18 +143,12 @@ func flipped(cookie string) string {
 
 // TestCookiesOfDig: dig checks that what it gets is for its own cookie, and asks again after BADCOOKIE, which nobody sees here.
 func TestCookiesOfDig(t *testing.T) {
-	path, err := exec.LookPath("dig")
-	if err != nil {
-		t.Skip(err)
-	}
-	n := cookieMangrove(t, cookieSecret)
-	host, port := splitAddr(t, n.addr)
+	n := startMangrove(t, cookieConfig(cookieSecret), cookieZone)
 	for _, more := range [][]string{nil, {"+tcp"}, {"+dnssec", "+nsid"}, {"+cookie=" + cookieClient}} {
-		args := append([]string{"@" + host, "-p", port, "www.example.com", "A", "+cookie", "+nobadcookie", "+norecurse"}, more...)
-		out, err := exec.CommandContext(t.Context(), path, args...).CombinedOutput()
-		text := string(out)
-		if err != nil || !strings.Contains(text, "(good)") || !strings.Contains(text, "status: NOERROR") || !strings.Contains(text, "192.0.2.1") {
-			t.Errorf("dig %v: %v\n%s", args, err, text)
+		args := append([]string{"www.example.com", "A", "+cookie", "+nobadcookie"}, more...)
+		text := runDig(t, n.addr, args...)
+		if !strings.Contains(text, "(good)") || !strings.Contains(text, "status: NOERROR") || !strings.Contains(text, "192.0.2.1") {
+			t.Errorf("dig %v:\n%s", args, text)
 		}
 	}
 }
@@ -234,7 +162,7 @@ func TestCookieSecretsRollOver(t *testing.T) {
 			n.must("reload")
 		}
 	}
-	n.write("zones/example.com.zone", cookieZone.text)
+	n.writeZone(cookieZone)
 	n.write("old", cookieOtherSecret+"\n")
 	configure(`secrets: "file:old"`)
 	n.start()
@@ -276,7 +204,7 @@ func TestCookieSecretsRollOver(t *testing.T) {
 // TestCookieSecretOutlivesRestarts: who has a cookie of a server that was given no secret has it after a restart.
 func TestCookieSecretOutlivesRestarts(t *testing.T) {
 	n := newNode(t, "")
-	n.write("zones/example.com.zone", cookieZone.text)
+	n.writeZone(cookieZone)
 	n.start()
 	_, cookie := askCookie(t, n.addr, query("www.example.com.", dns.TypeA), cookieClient)
 	n.stop()

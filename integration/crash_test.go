@@ -23,8 +23,7 @@ import (
 // kill ends the daemon as the power does. What it wrote is of no interest any more.
 func (n *node) kill() {
 	n.t.Helper()
-	n.daemon.signal(syscall.SIGKILL)
-	<-n.daemon.done
+	n.daemon.kill()
 	n.daemon.silent = true
 }
 

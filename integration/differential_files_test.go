@@ -64,15 +64,13 @@ func (d *differingFiles) round(t *testing.T, rnd *rand.Rand, count int) {
 		origin := fmt.Sprintf("f%d.files.test.", i)
 		all = append(all, peerZone{origin, randomFile(rnd, origin, isSimple(i+1))})
 	}
-	for _, name := range []string{"knotd", "nsd-checkzone", "named"} {
-		peerBinary(t, name)
-	}
+	peerBinary(t, "nsd-checkzone")
 	files := writeZones(t, all)
 	got := make(map[string][]loaded)
 	var mu sync.Mutex
 	var wait sync.WaitGroup
 	for _, name := range []string{"knot", "bind"} {
-		addr := differentialPeers[name](t, files, all)
+		addr := startLenient(t, name, files, all)
 		has := served(t, addr, all)
 		wait.Go(func() {
 			l := transferAll(addr, all, has)

@@ -41,13 +41,9 @@ func TestDifferentialRecords(t *testing.T) {
 		}
 	}
 	files := writeZones(t, all)
-	peers := []string{"knot", "nsd", "bind"}
 	theirs := make(map[string][]wireRecord)
-	for _, name := range peers {
-		peerBinary(t, map[string]string{"knot": "knotd", "nsd": "nsd", "bind": "named"}[name])
-	}
-	for _, name := range peers {
-		addr := differentialPeers[name](t, files, all)
+	for _, name := range comparedPeers {
+		addr := startLenient(t, name, files, all)
 		theirs[name] = transferOctets(addr, all, served(t, addr, all))
 	}
 	same, refused, unlike, excused := 0, 0, 0, 0

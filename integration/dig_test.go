@@ -127,3 +127,11 @@ func askSerial(addr, zone string) (uint32, error) {
 	}
 	return 0, fmt.Errorf("%s answers no SOA of %s: %s", addr, zone, dns.RcodeToString[r.Rcode])
 }
+
+// runDig asks a server with dig itself, which waits for one answer as long as that may take.
+func runDig(t testing.TB, addr string, args ...string) string {
+	t.Helper()
+	host, port := splitAddr(t, addr)
+	args = append([]string{"@" + host, "-p", port, "+norecurse", "+tries=1", "+timeout=20"}, args...)
+	return tool(t, "", "dig", args...)
+}

@@ -112,6 +112,32 @@ func (n *node) write(name, text string) {
 	}
 }
 
+// writeZone puts a zone's file in place.
+func (n *node) writeZone(z peerZone) {
+	n.t.Helper()
+	name := strings.TrimSuffix(z.origin, ".")
+	if name == "" {
+		name = "root"
+	}
+	n.write("zones/"+name+".zone", z.text)
+}
+
+// startMangrove starts mangrove with zones that must all be good.
+func startMangrove(t testing.TB, config string, zones ...peerZone) *node {
+	t.Helper()
+	n := newNode(t, config)
+	for _, z := range zones {
+		n.writeZone(z)
+	}
+	n.start()
+	for _, z := range n.status().Zones {
+		if z.State != "ok" {
+			t.Fatalf("%s: %q", z.Zone, z.Problems)
+		}
+	}
+	return n
+}
+
 var readyLine = regexp.MustCompile(`msg=ready listen="?([0-9.:,\[\]]+)"? `)
 
 // start starts the daemon and waits until it answers.

@@ -207,7 +207,7 @@ func TestRFC8906(t *testing.T) {
 	t.Logf("MANGROVE_SEED=%d", seed)
 	r := rand.New(rand.NewPCG(seed, 8906))
 	zones := messageZones(t)
-	for server, start := range messageServers {
+	for _, server := range append([]string{"mangrove"}, comparedPeers...) {
 		queries := matrixOf(dns.OpcodeQuery)
 		if server != "mangrove" {
 			queries = some(r, queries, soak(2500, len(queries)))
@@ -218,7 +218,7 @@ func TestRFC8906(t *testing.T) {
 		}
 		t.Run(server, func(t *testing.T) {
 			t.Parallel()
-			addr := start(t, zones)
+			addr := startForMessages(t, server, zones)
 			holdMatrix(t, server, addr, queries)
 			if server == "mangrove" {
 				ignoresReplies(t, addr, queries[:40])

@@ -2,9 +2,11 @@ package integration
 
 import (
 	"fmt"
+	"maps"
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -54,18 +56,8 @@ import (
 //
 // Comments begin with #.
 
-// messageServers start the servers that are compared. Their NSID is nsidText, transfers are not allowed, CH tells nothing.
-var messageServers = map[string]func(testing.TB, []peerZone) (addr string){
-	"mangrove": messagesMangrove,
-	"knot":     messagesKnot,
-	"nsd":      messagesNSD,
-	"bind":     messagesBIND,
-}
-
-const (
-	nsidText    = "mangrove"
-	messageZone = "example.test." // one of zones.txtar that all servers answer for
-)
+// messageZone is one of zones.txtar that all servers answer for.
+const messageZone = "example.test."
 
 func messageZones(t testing.TB) (zones []peerZone) {
 	t.Helper()
@@ -115,14 +107,14 @@ func readMessages(t testing.TB) map[string][]*messageCase {
 func TestMessages(t *testing.T) {
 	t.Parallel()
 	zones, files := messageZones(t), readMessages(t)
-	for server, start := range messageServers {
+	for _, server := range append([]string{"mangrove"}, comparedPeers...) {
 		t.Run(server, func(t *testing.T) {
 			t.Parallel()
-			addr := start(t, zones)
-			for name, cases := range files {
+			addr := startForMessages(t, server, zones)
+			for _, name := range slices.Sorted(maps.Keys(files)) {
 				t.Run(name, func(t *testing.T) {
 					t.Parallel()
-					for _, c := range cases {
+					for _, c := range files[name] {
 						for _, network := range c.networks {
 							if e, ok := c.except[server+"/"+network]; ok && e.unasked {
 								continue

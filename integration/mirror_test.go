@@ -56,7 +56,7 @@ func newEverywhere(t *testing.T) *everywhere {
 foreign 300 IN A 203.0.113.7
 www 300 IN TXT "not ours"
 `
-	w.knot = startKnot(t, peerZone{mirrorZone, foreign})
+	w.knot = startPlain(t, "knot", peerZone{mirrorZone, foreign})
 	w.ips = []string{at11, at12, at13}
 	port, all := newTargets(t, w.ips...)
 	for i, ip := range w.ips {
@@ -321,7 +321,7 @@ func (w *everywhere) loadFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	nsd := startNSD(t, peerZone{mirrorZone, string(text)})
+	nsd := startPlain(t, "nsd", peerZone{mirrorZone, string(text)})
 	w.served(side{name: "file", whole: true}).compareAnswers(t, "NSD with the mirror file", nsd, mirrorZone, nil,
 		func(k rrset) bool { return k.rrtype == "SOA" })
 }
@@ -385,7 +385,7 @@ func (w *everywhere) flip(t *testing.T) {
 // BIND in Knot's place: the same zone by UPDATE, and nothing to do afterwards.
 func TestMirrorBIND(t *testing.T) {
 	t.Parallel()
-	bind := startBIND(t, peerZone{mirrorZone, `
+	bind := startPlain(t, "bind", peerZone{mirrorZone, `
 @ 3600 IN SOA ns1.elsewhere.test. hostmaster.elsewhere.test. 1 3600 600 1209600 60
 @ 3600 IN NS ns1.elsewhere.test.
 foreign 300 IN A 203.0.113.7

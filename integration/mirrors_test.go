@@ -231,10 +231,6 @@ func (rs records) compareAnswers(t *testing.T, who, addr, origin string, ttl fun
 	}
 }
 
-func (d *powerDNS) config() string {
-	return fmt.Sprintf("{type: powerdns, server_url: %q, api_token: env:PDNS_KEY, nameservers: [%q]}", d.url, d.addr)
-}
-
 func rfc2136Config(addr string) string {
 	return fmt.Sprintf("{type: rfc2136, server: %q, key_name: %s, key_algorithm: hmac-sha256, key: env:TSIG_KEY}", addr, tsigName)
 }

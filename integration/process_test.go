@@ -78,6 +78,13 @@ func (p *process) signal(s os.Signal) {
 	}
 }
 
+// kill ends it as the power does.
+func (p *process) kill() {
+	p.t.Helper()
+	p.signal(syscall.SIGKILL)
+	<-p.done
+}
+
 // exitCode waits for the end.
 func (p *process) exitCode() int {
 	p.t.Helper()

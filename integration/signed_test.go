@@ -137,7 +137,7 @@ var signings = []signing{
 }
 
 // tool runs a program in dir and returns what it wrote to standard output.
-func tool(t *testing.T, dir, name string, args ...string) string {
+func tool(t testing.TB, dir, name string, args ...string) string {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), peerBinary(t, name), args...)
 	cmd.Dir = dir
@@ -222,47 +222,22 @@ func TestSignedZones(t *testing.T) {
 // validateByUnbound asks everything of an Unbound that has only us to ask. What is bogus it answers with SERVFAIL; what it takes
 // for secure has AD.
 func validateByUnbound(t *testing.T, server, anchor string, optOut bool) {
-	path := peerBinary(t, "unbound")
-	addr := startPeer(t, "signed.test.", func(dir, addr string) *process {
-		host, port := splitAddr(t, addr)
-		ourHost, ourPort := splitAddr(t, server)
-		writeFile(t, filepath.Join(dir, "anchor"), anchor+"\n")
-		conf := fmt.Sprintf(`
-server:
-	directory: %[1]q
-	chroot: ""
-	username: ""
-	pidfile: ""
-	use-syslog: no
-	interface: %[2]s@%[3]s
-	access-control: 127.0.0.0/8 allow_snoop
-	do-not-query-localhost: no
-	trust-anchor-file: "anchor"
-	module-config: "validator iterator"
-	val-log-level: 2
-	aggressive-nsec: no
-	qname-minimisation: no
-	local-zone: "test." nodefault
-	num-threads: 1
-remote-control:
-	control-enable: no
-stub-zone:
-	name: "signed.test."
-	stub-addr: %[4]s@%[5]s
-	stub-no-cache: no
-stub-zone:
-	name: "secure.signed.test."
-	stub-addr: %[4]s@%[5]s
-stub-zone:
-	name: "insecure.signed.test."
-	stub-addr: %[4]s@%[5]s
-stub-zone:
-	name: "far.off.lonely.signed.test."
-	stub-addr: %[4]s@%[5]s
-`, dir, host, port, ourHost, ourPort)
-		writeFile(t, filepath.Join(dir, "unbound.conf"), conf)
-		return startProcess(t, "unbound", nil, path, "-d", "-c", filepath.Join(dir, "unbound.conf"))
-	})
+	anchors := filepath.Join(shortDir(t), "anchor")
+	writeFile(t, anchors, anchor+"\n")
+	setup := peerSetup{
+		zones: []peerZone{{origin: "signed.test."}, {origin: "secure.signed.test."}},
+		server: `
+			trust-anchor-file: "` + anchors + `"
+			module-config: "validator iterator"
+			val-log-level: 2
+			aggressive-nsec: no
+			qname-minimisation: no`,
+		zone: "stub-addr: " + unboundAddr(t, server),
+	}
+	for _, origin := range signedChildren {
+		setup.zones = append(setup.zones, peerZone{origin: origin})
+	}
+	addr := unboundPeer.start(t, setup).addr
 	for _, q := range signedQuestions {
 		m := new(dns.Msg).SetQuestion(q.name, dns.StringToType[q.typ])
 		m.SetEdns0(1232, true)

@@ -219,8 +219,6 @@ func (g *registry) referralDiff(i int, wire []byte) string {
 // compareWithTwo compares mangrove's answers with NSD's and Knot's, where these agree, which they do nearly always.
 func compareWithTwo(t *testing.T, seed uint64, addr string, questions []question, files string, zones []peerZone) {
 	peers := []string{"knot", "nsd"}
-	peerBinary(t, "knotd")
-	peerBinary(t, "nsd")
 	apex := map[string]bool{}
 	for _, z := range zones {
 		apex[z.origin] = true
@@ -230,7 +228,7 @@ func compareWithTwo(t *testing.T, seed uint64, addr string, questions []question
 		to := addr
 		if name != "mangrove" {
 			start := time.Now()
-			to = differentialPeers[name](t, files, zones)
+			to = startLenient(t, name, files, zones)
 			t.Logf("%s: answers after %v", name, time.Since(start).Round(time.Millisecond))
 		}
 		answers[name] = askAll(t, to, questions)
