@@ -32,11 +32,22 @@ func (a *app) warnExpiring(src *source) []zones.Problem {
 	return found
 }
 
+// warnFreshExpiring is warnExpiring for each source that was read from its files and is to be served.
+func (a *app) warnFreshExpiring(list []*source, served map[zones.Name]*decided) map[zones.Name][]zones.Problem {
+	out := make(map[zones.Name][]zones.Problem)
+	for _, src := range list {
+		if src.fresh && served[src.origin] != nil {
+			out[src.origin] = a.warnExpiring(src)
+		}
+	}
+	return out
+}
+
 // expiryInterval is how often the signatures of a zone that is not read anew are looked at.
 const expiryInterval = 6 * time.Hour
 
-// warnAllExpiring logs it of every zone that was not looked at for expiryInterval, and notes it for status: to look at every signature is
-// too much for each time that somebody asks.
+// warnAllExpiring logs it of every zone that was not looked at for expiryInterval, and notes it for status: to look at every
+// signature is too much for each time that somebody asks.
 func (a *app) warnAllExpiring(ctx context.Context) {
 	now := a.sources.now()
 	a.mu.Lock()
@@ -63,39 +74,57 @@ func (a *app) warnAllExpiring(ctx context.Context) {
 // expiryWarning is how long before a signature expires expiringSignatures tells of it.
 const expiryWarning = 3 * 24 * time.Hour
 
+// expiryKind is what may be wrong with the times of a signature.
+type expiryKind int
+
+const (
+	signatureExpired expiryKind = iota
+	signatureEarly              // it is not valid yet
+	signatureExpires            // soon
+	expiryKinds
+)
+
+func (k expiryKind) String() string {
+	return [expiryKinds]string{"expired", "is not valid before", "expires"}[k]
+}
+
+// expiryOf judges the times of a signature, and returns how many seconds after now is the moment to tell of; not ok where there
+// is nothing wrong.
+func expiryOf(rrsig []byte, now time.Time) (kind expiryKind, left int32, ok bool) {
+	if len(rrsig) < 18 { // up to the signer, RFC 4034 3.1
+		return 0, 0, false
+	}
+	// Serial number arithmetic, RFC 4034 3.1.5.
+	expires := int32(binary.BigEndian.Uint32(rrsig[8:]) - uint32(now.Unix()))
+	begins := int32(binary.BigEndian.Uint32(rrsig[12:]) - uint32(now.Unix()))
+	switch {
+	case expires < 0:
+		return signatureExpired, expires, true
+	case begins > 0:
+		return signatureEarly, begins, true
+	case time.Duration(expires)*time.Second < expiryWarning:
+		return signatureExpires, expires, true
+	}
+	return 0, 0, false
+}
+
 // expiringSignatures reports signatures in z that do not count at now, or soon will not: expired, not valid yet, or valid for
 // less than expiryWarning. Of each kind it names one, that which expires or begins first, and says how many there are. It reads
 // every record of a zone with signatures.
 func expiringSignatures(z *zones.Zone, now time.Time) []zones.Problem {
-	var kinds [3]struct {
-		n     int
-		left  int32 // seconds until the moment that is told, of the first
-		name  zones.Name
-		typ   uint16
-		words string
+	var kinds [expiryKinds]struct {
+		n    int
+		left int32 // of the first, whose name and type these are
+		name zones.Name
+		typ  uint16
 	}
-	kinds[0].words, kinds[1].words, kinds[2].words = "expired", "is not valid before", "expires"
 	for set := range z.RRsets() {
 		if set.Type != dns.TypeRRSIG {
 			continue
 		}
 		for _, d := range set.Data {
-			if len(d) < 18 { // up to the signer, RFC 4034 3.1
-				continue
-			}
-			// Serial number arithmetic, RFC 4034 3.1.5.
-			left := int32(binary.BigEndian.Uint32(d[8:]) - uint32(now.Unix()))
-			begins := int32(binary.BigEndian.Uint32(d[12:]) - uint32(now.Unix()))
-			kind := -1
-			switch {
-			case left < 0:
-				kind = 0
-			case begins > 0:
-				kind, left = 1, begins
-			case time.Duration(left)*time.Second < expiryWarning:
-				kind = 2
-			}
-			if kind < 0 {
+			kind, left, ok := expiryOf(d, now)
+			if !ok {
 				continue
 			}
 			k := &kinds[kind]
@@ -105,12 +134,12 @@ func expiringSignatures(z *zones.Zone, now time.Time) []zones.Problem {
 		}
 	}
 	var out []zones.Problem
-	for _, k := range kinds {
+	for kind, k := range kinds {
 		if k.n == 0 {
 			continue
 		}
 		at := now.Add(time.Duration(k.left) * time.Second).UTC().Format(time.RFC3339)
-		text := fmt.Sprintf("%s: the signature of %s %s %s %s", z.Origin(), k.name, zones.TypeString(k.typ), k.words, at)
+		text := fmt.Sprintf("%s: the signature of %s %s %s %s", z.Origin(), k.name, zones.TypeString(k.typ), expiryKind(kind), at)
 		if k.n > 1 {
 			text += fmt.Sprintf(" (and %d more signatures likewise)", k.n-1)
 		}

@@ -53,28 +53,10 @@ type madeOf struct {
 // first, without the lock: verdicts that come meanwhile are published as ever, and heeded at the end. a.reading is held, or
 // nothing else reads.
 func (a *app) publishSources(ctx context.Context, list []*source) error {
-	// One zone that can't be served keeps no other from it.
-	var errs []error
 	list = a.resolveAliases(ctx, list)
 	defer a.coming.Store(nil)
-	decided := make(map[zones.Name]*decided, len(list))
-	expiring := make(map[zones.Name][]zones.Problem)
-	updates := make([]live.Update, 0, len(list))
-	for _, src := range list {
-		if src.zone == nil {
-			continue
-		}
-		d, err := a.decide(src)
-		if err != nil {
-			errs = append(errs, err)
-			continue
-		}
-		if src.fresh {
-			expiring[src.origin] = a.warnExpiring(src)
-		}
-		decided[src.origin] = d
-		updates = append(updates, d.update())
-	}
+	decided, updates, errs := a.decideAll(list)
+	expiring := a.warnFreshExpiring(list, decided)
 	prepared, err := a.live.Prepare(ctx, updates)
 	if err != nil {
 		errs = append(errs, fmt.Errorf("publish: %w", err))
@@ -113,6 +95,25 @@ func (a *app) publishSources(ctx context.Context, list []*source) error {
 		errs = append(errs, fmt.Errorf("publish: %w", err))
 	}
 	return errors.Join(errs...)
+}
+
+// decideAll decides what is to be served of each source that has a zone. One that can't be served keeps no other from it.
+func (a *app) decideAll(list []*source) (all map[zones.Name]*decided, updates []live.Update, errs []error) {
+	all = make(map[zones.Name]*decided, len(list))
+	updates = make([]live.Update, 0, len(list))
+	for _, src := range list {
+		if src.zone == nil {
+			continue
+		}
+		d, err := a.decide(src)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		all[src.origin] = d
+		updates = append(updates, d.update())
+	}
+	return all, updates, errs
 }
 
 // takeUpLocked puts sources in the place of those before, and tells those who look after what belongs to them. a.mu is
