@@ -191,28 +191,14 @@ func (s *shower) show(path string, v reflect.Value) {
 	switch v.Kind() {
 	case reflect.Struct:
 		for _, f := range reflect.VisibleFields(v.Type()) {
-			name := f.Tag.Get("yaml")
-			if name == "" {
-				continue
-			}
-			field := v.FieldByIndex(f.Index)
+			name, field := f.Tag.Get("yaml"), v.FieldByIndex(f.Index)
 			switch {
-			case f.Tag.Get("secret") == "":
-			case field.Kind() == reflect.Map:
-				for _, key := range slices.Sorted(maps.Keys(keysOf(field))) {
-					s.secret(join(join(path, name), key), field.MapIndex(reflect.ValueOf(key)).String())
-				}
-				continue
-			case field.Kind() == reflect.Slice:
-				for i := range field.Len() {
-					s.secret(fmt.Sprintf("%s[%d]", join(path, name), i), field.Index(i).String())
-				}
-				continue
+			case name == "":
+			case f.Tag.Get("secret") != "":
+				s.secrets(join(path, name), field)
 			default:
-				s.secret(join(path, name), field.String())
-				continue
+				s.show(join(path, name), field)
 			}
-			s.show(join(path, name), field)
 		}
 	case reflect.Map:
 		for _, key := range slices.Sorted(maps.Keys(keysOf(v))) {
@@ -229,6 +215,22 @@ func (s *shower) show(path string, v reflect.Value) {
 		if !v.IsZero() || v.Kind() == reflect.Bool || v.CanInt() && s.origin(path) != "default" {
 			s.add(path, fmt.Sprint(v.Interface()))
 		}
+	}
+}
+
+// secrets shows a field of secrets: one, a list, or a map of them.
+func (s *shower) secrets(path string, v reflect.Value) {
+	switch v.Kind() {
+	case reflect.Map:
+		for _, key := range slices.Sorted(maps.Keys(keysOf(v))) {
+			s.secret(join(path, key), v.MapIndex(reflect.ValueOf(key)).String())
+		}
+	case reflect.Slice:
+		for i := range v.Len() {
+			s.secret(fmt.Sprintf("%s[%d]", path, i), v.Index(i).String())
+		}
+	default:
+		s.secret(path, v.String())
 	}
 }
 
