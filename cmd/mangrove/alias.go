@@ -26,9 +26,11 @@ const (
 	// aliasWait is how long new zones wait for the first answers about their targets. Those that are not there by then are
 	// published as unknown, and follow: other zones must not wait for somebody else's servers.
 	aliasWait = 3 * time.Second
-	// aliasPause is between two publications of new addresses, and saveAliases between two writes of the file.
-	aliasPause  = 100 * time.Millisecond
-	saveAliases = 5 * time.Second
+	// aliasPause is between two publications of new addresses, and saveAliases between two writes of the file. checkAliases is how often it
+	// is written where no address changes, for a crash not to lose since when, and how often problems in our own zones are told of.
+	aliasPause   = 100 * time.Millisecond
+	saveAliases  = 5 * time.Second
+	checkAliases = time.Hour
 	// maxAliases bounds how many ALIAS records, one leading to the next, are followed at once; the others follow with time.
 	maxAliases = 16
 	// aliasFile keeps what is known of targets in the data directory.
@@ -258,11 +260,17 @@ func (a *app) aliasLoop(ctx context.Context) error {
 	defer cancel()
 	a.saveAliases() // what the start has heard: nothing may change for long, and a crash comes without a warning
 	var save <-chan time.Time
+	check := time.NewTicker(checkAliases)
+	defer check.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			a.saveAliases()
 			return nil
+		case <-check.C:
+			a.aliases.Follow()
+			a.saveAliases()
+			continue
 		case <-served:
 			a.aliases.Follow()
 			continue

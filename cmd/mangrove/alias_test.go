@@ -2,6 +2,8 @@ package main
 
 import (
 	"net/netip"
+	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 	"time"
@@ -108,6 +110,63 @@ func TestAliasLine(t *testing.T) {
 		c.report.Target = "t."
 		if d := cmp.Diff("t.: "+c.want, c.report.String()); d != "" {
 			t.Error(d)
+		}
+	}
+}
+
+// A problem that lasts is the zone's problem from the first day on.
+func TestAliasProblem(t *testing.T) {
+	now := time.Date(2026, 3, 10, 12, 0, 0, 0, time.UTC)
+	ago := func(d time.Duration) time.Time { return now.Add(-d) }
+	const day = 24 * time.Hour
+	one := alias.Answer{V4: alias.Family{Known: true, Addrs: []netip.Addr{netip.MustParseAddr("192.0.2.1")}}, V6: alias.Family{Known: true}}
+	for _, c := range []struct {
+		state alias.State
+		held  bool
+		want  string
+	}{
+		{alias.State{Answer: one}, false, ""},
+		{alias.State{Problem: "r", Ring: true, Failing: now}, false, "is in a ring with other zones: r; let one of them lead elsewhere"},
+		{alias.State{Answer: one, Problem: "NXDOMAIN", Failing: ago(day - 1), Stale: ago(day - 1)}, false, ""},
+		{alias.State{Answer: one, Problem: "NXDOMAIN", Failing: ago(9 * day), Stale: ago(day)}, false,
+			"t.: its last good addresses, heard 1 day ago, are served still and may be somebody else's by now: NXDOMAIN; let it lead elsewhere, or remove it"},
+		{alias.State{Answer: one, Problem: "127.0.0.1 refused", Failing: ago(9 * day)}, false, ""},
+		{alias.State{Problem: "SERVFAIL", Failing: ago(3*day - 1)}, true, "t. has not been resolved for 2 days, and the addresses of its target of before are served still: SERVFAIL"},
+		{alias.State{Problem: "SERVFAIL", Failing: ago(3 * day)}, false, "t. has not been resolved for 3 days: SERVFAIL"},
+		{alias.State{Problem: "SERVFAIL", Failing: now.Add(day)}, false, ""}, // the clock was set back
+	} {
+		c.state.Target = zones.MustParseName("t.")
+		severity, got := aliasProblem(c.state, c.held, now)
+		if got != c.want || got != "" && (severity == zones.Error) != c.state.Ring {
+			t.Errorf("got %v %q, want %q", severity, got, c.want)
+		}
+	}
+}
+
+// check --resolve tells how old what a server answers is, where it can know.
+func TestCheckLastGood(t *testing.T) {
+	at := time.Date(2020, 1, 2, 3, 4, 5, 0, time.Local)
+	dir := t.TempDir()
+	c := &aliasCheck{cfg: &config{Data: dir}}
+	if got := c.kept(); got != nil {
+		t.Errorf("got %v without a file", got)
+	}
+	target := zones.MustParseName("t.")
+	one := alias.Family{Known: true, Addrs: []netip.Addr{netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2")}}
+	for _, s := range []struct {
+		state alias.State
+		want  string
+	}{
+		{alias.State{Good: at}, ""},
+		{alias.State{Answer: alias.Answer{V4: one}, Good: at}, "; the server has its last good addresses, 192.0.2.1, 192.0.2.2, heard 2020-01-02 03:04:05"},
+		{alias.State{Answer: alias.Answer{V4: one}, Good: at, Stale: at.Add(time.Hour)}, "; the server has its last good addresses, 192.0.2.1, 192.0.2.2, heard 2020-01-02 04:04:05"},
+	} {
+		s.state.Target = target
+		if err := os.WriteFile(filepath.Join(dir, aliasFile), alias.Encode([]alias.State{s.state}), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got := lastGood(c.kept()[target]); got != s.want {
+			t.Errorf("got %q, want %q", got, s.want)
 		}
 	}
 }

@@ -3,6 +3,9 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/mangrove-dns/mangrove/zones"
@@ -56,6 +59,7 @@ func (c *aliasCheck) problems(ctx context.Context) []zones.Problem {
 		cat = c.catalog()
 		keeper.Follow()
 	}
+	kept := c.kept()
 	var out []zones.Problem
 	for _, r := range c.records {
 		s, _ := keeper.State(r.Target)
@@ -66,10 +70,41 @@ func (c *aliasCheck) problems(ctx context.Context) []zones.Problem {
 		case len(s.Addrs()) > 0:
 			out = append(out, zones.Problem{Pos: r.Pos, Text: fmt.Sprintf("%s ALIAS %s is resolved in part: %s", r.Owner, r.Target, s.Problem)})
 		default:
-			out = append(out, zones.Problem{Pos: r.Pos, Text: fmt.Sprintf("%s ALIAS %s is not resolved: %s", r.Owner, r.Target, s.Problem)})
+			out = append(out, zones.Problem{Pos: r.Pos, Text: fmt.Sprintf("%s ALIAS %s is not resolved: %s%s", r.Owner, r.Target, s.Problem, lastGood(kept[r.Target]))})
 		}
 	}
 	return out
+}
+
+// kept returns what a server with the same data directory knew of targets. Without that, or the right to read it, the targets are judged
+// alone.
+func (c *aliasCheck) kept() map[zones.Name]alias.State {
+	text, err := os.ReadFile(filepath.Join(c.cfg.Data, aliasFile))
+	if err != nil {
+		return nil
+	}
+	states, err := alias.Decode(text)
+	if err != nil {
+		return nil // serve says so
+	}
+	out := make(map[zones.Name]alias.State, len(states))
+	for _, s := range states {
+		out[s.Target] = s
+	}
+	return out
+}
+
+// lastGood goes on behind the problem of a target: what a server answers still, and since when nobody else says so.
+func lastGood(s alias.State) string {
+	addrs := s.Addrs()
+	if len(addrs) == 0 {
+		return ""
+	}
+	heard := s.Good
+	if !s.Stale.IsZero() {
+		heard = s.Stale
+	}
+	return fmt.Sprintf("; the server has its last good addresses, %s, heard %s", strings.Join(addrTexts(addrs), ", "), when(heard))
 }
 
 // take puts addresses into the sources, and says whether there were others before.

@@ -2,10 +2,12 @@ package main
 
 import (
 	"fmt"
+	"net/netip"
 	"strings"
 	"time"
 
 	"github.com/mangrove-dns/mangrove/zones"
+	"github.com/mangrove-dns/mangrove/zones/alias"
 )
 
 // aliasReport is how it stands with one ALIAS record.
@@ -32,16 +34,14 @@ func (a *app) aliasReports(src *source) []aliasReport {
 	for _, r := range src.aliasRecords() {
 		s, _ := a.aliases.State(r.Target)
 		rep := aliasReport{
-			Name: r.Owner.Relative(src.origin), Target: r.Target.String(), TTL: r.TTL, Addresses: []string{}, Unknown: []string{},
+			Name: r.Owner.Relative(src.origin), Target: r.Target.String(), TTL: r.TTL, Unknown: []string{},
 			Own: s.Own, Since: s.Since, Heard: s.Good, Problem: s.Problem, Failing: s.Failing, Stale: s.Stale, Next: s.Next,
 			Rotating: s.Every.Seconds(),
 		}
 		if held, ok := a.aliases.Held(r); ok {
 			rep.Held, rep.Since, s.Answer = held.Target.String(), held.Since, held.Answer
 		}
-		for _, addr := range s.Addrs() {
-			rep.Addresses = append(rep.Addresses, addr.String())
-		}
+		rep.Addresses = addrTexts(s.Addrs())
 		if !s.V4.Known {
 			rep.Unknown = append(rep.Unknown, "A")
 		}
@@ -53,15 +53,47 @@ func (a *app) aliasReports(src *source) []aliasReport {
 	return out
 }
 
-// aliasProblems are those of ALIAS records that their zones' owners must mend: rings, at their places.
+func addrTexts(addrs []netip.Addr) []string {
+	out := make([]string, len(addrs))
+	for i, a := range addrs {
+		out[i] = a.String()
+	}
+	return out
+}
+
+// aliasProblems are those of ALIAS records that their zones' owners must mend, at their places.
 func (a *app) aliasProblems(src *source) []zones.Problem {
 	var out []zones.Problem
 	for _, r := range src.aliasRecords() {
-		if s, ok := a.aliases.State(r.Target); ok && s.Ring {
-			out = append(out, zones.Problem{Pos: r.Pos, Severity: zones.Error, Text: fmt.Sprintf("%s ALIAS is in a ring with other zones: %s; let one of them lead elsewhere", r.Owner, s.Problem)})
+		s, ok := a.aliases.State(r.Target)
+		if !ok {
+			continue
+		}
+		_, held := a.aliases.Held(r)
+		if severity, text := aliasProblem(s, held, a.now()); text != "" {
+			out = append(out, zones.Problem{Pos: r.Pos, Severity: severity, Text: fmt.Sprintf("%s ALIAS %s", r.Owner, text)})
 		}
 	}
 	return out
+}
+
+// aliasProblem says what is wrong with a target that will hardly mend itself: a ring, or a problem that has lasted for a day. held: there are
+// addresses of another target.
+func aliasProblem(s alias.State, held bool, now time.Time) (zones.Severity, string) {
+	days := s.Days(now)
+	switch {
+	case s.Ring:
+		return zones.Error, fmt.Sprintf("is in a ring with other zones: %s; let one of them lead elsewhere", s.Problem)
+	case days == 0:
+	case !s.Stale.IsZero():
+		return zones.Warning, fmt.Sprintf("%s: its last good addresses, heard %s ago, are served still and may be somebody else's by now: %s; let it lead elsewhere, or remove it",
+			s.Target, count(days, "day"), s.Problem)
+	case held:
+		return zones.Warning, fmt.Sprintf("%s has not been resolved for %s, and the addresses of its target of before are served still: %s", s.Target, count(days, "day"), s.Problem)
+	case len(s.Addrs()) == 0:
+		return zones.Warning, fmt.Sprintf("%s has not been resolved for %s: %s", s.Target, count(days, "day"), s.Problem)
+	}
+	return zones.Warning, ""
 }
 
 // String is the report in a line, behind the name.

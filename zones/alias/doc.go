@@ -12,7 +12,7 @@
 //
 //   - The last good answer stays. A timeout, SERVFAIL, REFUSED, NXDOMAIN, or the absence of both families takes no address away;
 //     State says since when and why. One family that is absent while the other has addresses is really gone. A family that
-//     failed keeps what it had.
+//     failed keeps what it had. It stays without an end, and is told of louder from the first day on (see below).
 //   - A record that is changed keeps the addresses of its last target until the new one is heard of (Held), also where it was changed
 //     while nothing ran.
 //   - What was never known is not denied. As long as a family is unknown, the ALIAS record stays in the zone, and stands for "there may
@@ -31,6 +31,15 @@
 //
 // A target that has other addresses at each refresh, as a pool that shows eight of a hundred, is asked for more seldom: from the
 // fourth change on, the least pause doubles with each up to Options.Max. A refresh without a change takes one doubling back.
+//
+// # Why the last good answer has no end
+//
+// Who serves from memory must choose what is worse: addresses that may be somebody else's by now, or none. PowerDNS answers SERVFAIL at
+// once. RFC 8767 has resolvers end after one to three days, but they have someone to ask in their place, and nobody's zone to answer for.
+// Here, the end would be SERVFAIL from us while every provider goes on with the addresses, since no record there can say "unknown"; and to
+// remove them there, a denial that is kept for as long as the SOA says, because somebody else's servers were dark for too long. A
+// version of the zone that takes a name away is its owner's to make. So it is told instead: in the log once a day with the number of
+// days, in the status as a problem of the zone from the first day on, and by check. It ends with the record.
 //
 // # What resolvers may say
 //

@@ -19,7 +19,8 @@ type Held struct {
 // held is one of them, as a target has it that was not heard of yet.
 type held struct {
 	Held
-	log string // the problem that was logged
+	log  string // the problem that was logged
+	told int    // and for how many days
 }
 
 func (t *target) hold(h *held) {
@@ -121,15 +122,21 @@ func (k *Keeper) heldLocked(r Record) (Held, bool) {
 	return k.pastLocked(r.Owner, now, nil)
 }
 
-// tellHeldLocked logs for whom addresses are held, when the problem of their target begins or becomes another one.
-func (k *Keeper) tellHeldLocked(t *target) {
+// tellHeldLocked logs for whom addresses are held, when the problem of their target begins or becomes another one, and again for each
+// day that it goes on.
+func (k *Keeper) tellHeldLocked(t *target, days int) {
 	if t.Problem == "" || t.has() {
 		return
 	}
 	for owner, h := range t.held {
-		if h.log != t.Problem {
-			h.log = t.Problem
+		if h.log == t.Problem && h.told == days {
+			continue
+		}
+		h.log, h.told = t.Problem, days
+		if days == 0 {
 			k.opts.Log.Warn(h.Text(t.Target, t.Problem), "owner", owner)
+		} else {
+			k.opts.Log.Warn(h.Text(t.Target, t.Problem), "owner", owner, "days", days)
 		}
 	}
 }

@@ -57,6 +57,7 @@ type target struct {
 	turns    int           // refreshes that brought other addresses, less those that did not; at most turnsMax
 	place    int           // in the queue; -1: not there
 	log      string        // the problem that was logged
+	told     int           // and for how many days
 	held     map[zones.Name]*held
 }
 
@@ -140,7 +141,7 @@ func (k *Keeper) Set(records []Record) {
 	}
 	k.followLocked()
 	for _, t := range k.targets {
-		k.tellHeldLocked(t) // of whom a problem was known before
+		k.tellHeldLocked(t, t.Days(time.Now())) // of whom a problem was known before
 	}
 	poke(k.wake)
 }

@@ -240,6 +240,70 @@ func TestTold(t *testing.T) {
 	}
 }
 
+// A problem that goes on is told of once a day, with its age, also over a restart; the last good answer has no end.
+func TestToldDaily(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const servfail = "!SERVFAIL"
+		f := newFake("gone.example. A", "192.0.2.1", "half.example. A", "192.0.2.2", "half.example. AAAA", servfail, "old.example. A", "192.0.2.3",
+			"bad.example. A", servfail, "bad.example. AAAA", servfail)
+		var log bytes.Buffer
+		list := records("g.example. gone.example.", "h.example. half.example.", "o.example. old.example.")
+		k := New(Options{Ask: f.Ask, Random: fixed(0), Max: time.Hour, RetryMax: time.Hour, Log: slog.New(slog.NewTextHandler(&log, nil))})
+		k.Set(list)
+		k.First(t.Context())
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan error)
+		go func() { done <- k.Run(ctx) }()
+		time.Sleep(30 * 24 * time.Hour) // half of it fails for a month already: the other one's age counts from its own end
+		f.set("gone.example. A", servfail, "gone.example. AAAA", servfail)
+		list[2].Target = zones.MustParseName("bad.example.")
+		k.Set(list)
+		time.Sleep(2 * time.Hour)
+		log.Reset()
+		told := func(days int) {
+			t.Helper()
+			synctest.Wait()
+			for _, want := range []string{
+				fmt.Sprintf(`msg="target of ALIAS records is not resolved: its last good addresses stay" target=gone.example. days=%d why=SERVFAIL`, days),
+				fmt.Sprintf(`msg="target of ALIAS records is resolved in part: questions for the other family are answered SERVFAIL" target=half.example. days=%d why="AAAA: SERVFAIL"`, 30+days),
+				fmt.Sprintf(`msg="still the addresses of old.example.: bad.example. has not been resolved: SERVFAIL" owner=o.example. days=%d`, days),
+				fmt.Sprintf(`msg="target of ALIAS records is not resolved: questions for its addresses are answered SERVFAIL but where an owner still has those of another target" target=bad.example. days=%d`, days),
+			} {
+				if n := strings.Count(log.String(), want); n != 1 {
+					t.Errorf("day %d: told %d times: %s\n%s", days, n, want, log.String())
+				}
+			}
+			if n := strings.Count(log.String(), "\n"); n != 4 {
+				t.Errorf("day %d: %d lines\n%s", days, n, log.String())
+			}
+			log.Reset()
+		}
+		for day := range 3 {
+			time.Sleep(24 * time.Hour)
+			told(day + 1)
+		}
+		stop()
+		if err := <-done; err != nil {
+			t.Fatal(err)
+		}
+		states, err := Decode(Encode(k.States()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		k = New(Options{Ask: f.Ask, Random: fixed(0), Max: time.Hour, RetryMax: time.Hour, Log: slog.New(slog.NewTextHandler(&log, nil))})
+		k.Restore(states)
+		k.Set(list)
+		start(t, k)
+		time.Sleep(2 * time.Hour)
+		told(3)
+		time.Sleep(100 * 24 * time.Hour)
+		synctest.Wait()
+		if got := has(k, "g.example. gone.example."); got != "192.0.2.1" {
+			t.Errorf("after 100 days: %q", got)
+		}
+	})
+}
+
 // A target is asked for again when its TTL ends, within bounds, and after failures with growing pauses.
 func TestRefreshTimes(t *testing.T) {
 	for _, c := range []struct {
