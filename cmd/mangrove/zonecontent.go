@@ -53,7 +53,7 @@ func (a *app) stateOf(zone string) (zoneState, error) {
 	defer a.mu.Unlock()
 	st := a.zones[origin]
 	if st == nil {
-		return zoneState{}, fmt.Errorf("no zone %s", origin)
+		return zoneState{}, hinted{fmt.Errorf("no zone %s", origin), "\"mangrove status\" lists the zones"}
 	}
 	return zoneState{src: st.src, decisions: st.acted()}, nil
 }

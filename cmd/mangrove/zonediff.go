@@ -147,20 +147,26 @@ func (r *zoneReader) read(ctx context.Context, arg string, origin zones.Name) (z
 		z, err := r.cli.parseFile(arg, origin)
 		return zoneVersion{z, arg}, err
 	}
-	name, at, hasSerial := cutSerial(arg)
-	if _, err := zones.ParseName(name); err != nil {
-		return zoneVersion{}, fmt.Errorf("%s is no file, and no zone: %w", arg, err)
+	name, serial, err := cutSerial(arg)
+	if err == nil {
+		_, err = zones.ParseName(name)
 	}
-	q := contentQuery{Zone: name}
+	if err != nil {
+		return zoneVersion{}, fmt.Errorf("%s is no file, and no version of a zone: %w", arg, err)
+	}
+	q := contentQuery{Zone: name, Serial: serial}
 	title := bare(name) + " as it is served"
-	if hasSerial {
-		q.Serial, title = &at, fmt.Sprintf("%s@%d", bare(name), at)
+	if serial != nil {
+		title = fmt.Sprintf("%s@%d", bare(name), *serial)
 	}
 	op, err := r.operator(ctx)
 	if err != nil {
 		return zoneVersion{}, err
 	}
 	rep, err := op.Content(ctx, q)
+	if err != nil && serial == nil {
+		err = fmt.Errorf("%s is no file: %w", arg, err)
+	}
 	if err != nil {
 		return zoneVersion{}, err
 	}
@@ -173,17 +179,22 @@ func isFile(path string) bool {
 	return err == nil && info.Mode().IsRegular()
 }
 
-// cutSerial parts ZONE@SERIAL.
-func cutSerial(arg string) (name string, serial uint32, ok bool) {
+// cutSerial parts ZONE@SERIAL; serial is nil where there is none.
+func cutSerial(arg string) (name string, serial *uint32, err error) {
 	i := strings.LastIndexByte(arg, '@')
-	if i <= 0 {
-		return arg, 0, false
+	if i <= 0 || arg[i-1] == '\\' {
+		return arg, nil, nil
 	}
-	n, err := strconv.ParseUint(arg[i+1:], 10, 32)
+	n, err := parseSerial(arg[i+1:])
+	return arg[:i], &n, err
+}
+
+func parseSerial(text string) (uint32, error) {
+	n, err := strconv.ParseUint(text, 10, 32)
 	if err != nil {
-		return arg, 0, false
+		return 0, fmt.Errorf("%q is no serial: a number from 0 to 4294967295 is one", text)
 	}
-	return arg[:i], uint32(n), true
+	return uint32(n), nil
 }
 
 // fileOf reads the file that a zone has now, as the server does.

@@ -20,6 +20,9 @@ read for it, by "alias" where targets of ALIAS records have other addresses, and
   mangrove zone history -p --limit 1 example.com`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if limit < 0 {
+				return usageError{cmd.CommandPath(), fmt.Errorf("--limit %d: a number of versions is needed, 0 for all", limit)}
+			}
 			op, err := c.operator(cmd.Context())
 			if err != nil {
 				return err

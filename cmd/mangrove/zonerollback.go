@@ -33,13 +33,10 @@ It is refused where records that differ stand in an included file, or are made b
   mangrove zone rollback example.com 41`,
 		Args: cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			zone, serial, ok := cutSerial(args[0] + "@" + args[1])
-			origin, err := zones.ParseName(zone)
-			if err != nil {
+			origin, err := zones.ParseName(args[0])
+			serial, serr := parseSerial(args[1])
+			if err = errors.Join(err, serr); err != nil {
 				return usageError{cmd.CommandPath(), err}
-			}
-			if !ok {
-				return usageError{cmd.CommandPath(), fmt.Errorf("%q is no serial", args[1])}
 			}
 			op, err := c.operator(cmd.Context())
 			if err != nil {

@@ -23,15 +23,14 @@ what is left out as comments; with --loaded, as the operator wrote them. ZONE@SE
   mangrove zone show example.com@41`,
 		Args: cobra.RangeArgs(1, 3),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			name, serial, hasSerial := cutSerial(args[0])
-			q := contentQuery{Zone: name, Loaded: loaded}
-			if hasSerial {
-				q.Serial = &serial
-			}
 			if loaded && served {
 				return usageError{cmd.CommandPath(), errors.New("--served and --loaded exclude each other")}
 			}
-			only, err := newSelection(args)
+			name, serial, err := cutSerial(args[0])
+			if err != nil {
+				return usageError{cmd.CommandPath(), err}
+			}
+			only, err := newSelection(name, args[1:])
 			if err != nil {
 				return usageError{cmd.CommandPath(), err}
 			}
@@ -40,7 +39,7 @@ what is left out as comments; with --loaded, as the operator wrote them. ZONE@SE
 				return err
 			}
 			defer op.Close()
-			rep, err := op.Content(cmd.Context(), q)
+			rep, err := op.Content(cmd.Context(), contentQuery{Zone: name, Loaded: loaded, Serial: serial})
 			if err != nil {
 				return err
 			}
@@ -62,29 +61,36 @@ type selection struct {
 	typ  uint16     // 0: all
 }
 
-// newSelection reads ZONE [NAME [TYPE]].
-func newSelection(args []string) (s selection, err error) {
-	zone, _, _ := cutSerial(args[0])
+// newSelection reads [NAME [TYPE]].
+func newSelection(zone string, args []string) (s selection, err error) {
 	origin, err := zones.ParseName(zone)
-	if err != nil || len(args) == 1 {
+	if err != nil || len(args) == 0 {
 		return s, err
 	}
-	if args[1] == "@" {
+	if args[0] == "@" {
 		s.name = origin
-	} else if s.name, err = zones.ParseRelative(args[1], origin); err != nil {
+	} else if s.name, err = zones.ParseRelative(args[0], origin); err != nil {
 		return s, err
 	}
 	if !s.name.Within(origin) {
 		return s, fmt.Errorf("%s is not in %s", s.name, origin)
 	}
-	if len(args) == 3 {
-		s.typ, err = zones.ParseType(args[2])
+	if len(args) == 2 {
+		s.typ, err = zones.ParseType(args[1])
 	}
 	return s, err
 }
 
 func (s selection) has(name zones.Name, typ uint16) bool {
 	return (s.name.IsZero() || name == s.name) && (s.typ == 0 || typ == s.typ)
+}
+
+// nothing says that a zone has no such record.
+func (s selection) nothing() error {
+	if s.typ != 0 {
+		return fmt.Errorf("%s has no %s record", s.name, zones.TypeString(s.typ))
+	}
+	return fmt.Errorf("%s has no records", s.name)
 }
 
 // showZone prints records in columns, those left out as comments behind them.
@@ -117,7 +123,7 @@ func showZone(out io.Writer, z *zones.Zone, left []leftReport, only selection) e
 	}
 	table(out, "", rows)
 	if shown+len(rows) == 0 {
-		return errors.New("there is nothing of the kind")
+		return only.nothing()
 	}
 	return nil
 }
