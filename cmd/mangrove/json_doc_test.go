@@ -33,6 +33,9 @@ var jsonPages = map[reflect.Type]string{
 	reflect.TypeFor[targetReport]():     "target",
 	reflect.TypeFor[aliasReport]():      "ALIAS record",
 	reflect.TypeFor[providers.Status](): "mirror",
+	reflect.TypeFor[showReport]():       "zone show",
+	reflect.TypeFor[shownRecord]():      "shown record",
+	reflect.TypeFor[leftReport]():       "left out",
 	reflect.TypeFor[diffReport]():       "zone diff",
 	reflect.TypeFor[diffSide]():         "side",
 	reflect.TypeFor[recordRow]():        "record",
@@ -42,7 +45,7 @@ var jsonPages = map[reflect.Type]string{
 // TestJSONPage holds JSON.md to the types: every field with its type and whether it can be absent, and no other.
 func TestJSONPage(t *testing.T) {
 	p := jsonPage{t: t, sections: docSections(t, "JSON.md"), seen: map[reflect.Type]bool{}}
-	for _, root := range []any{checkReport{}, []planReport{}, []pushReport{}, statusReport{}, diffReport{}, []versionReport{}} {
+	for _, root := range []any{checkReport{}, []planReport{}, []pushReport{}, statusReport{}, showReport{}, diffReport{}, []versionReport{}} {
 		p.typeOf(reflect.TypeOf(root))
 	}
 	for typ, heading := range jsonPages {

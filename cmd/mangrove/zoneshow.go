@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -20,7 +21,8 @@ what is left out as comments; with --loaded, as the operator wrote them. ZONE@SE
 		Example: `  mangrove zone show example.com
   mangrove zone show example.com www A
   mangrove zone show --loaded example.com @
-  mangrove zone show example.com@41`,
+  mangrove zone show example.com@41
+  mangrove zone show --json example.com`,
 		Args: cobra.RangeArgs(1, 3),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if loaded && served {
@@ -47,9 +49,18 @@ what is left out as comments; with --loaded, as the operator wrote them. ZONE@SE
 			if err != nil {
 				return err
 			}
-			return showZone(c.stdout, z, rep.Left, only)
+			shown, err := newShowReport(rep, z, only)
+			if err != nil {
+				return err
+			}
+			if c.json {
+				return c.printJSON(shown)
+			}
+			printShow(c.stdout, shown)
+			return nil
 		},
 	}
+	c.jsonFlag(cmd)
 	cmd.Flags().BoolVar(&served, "served", false, "as it is served (the default)")
 	cmd.Flags().BoolVar(&loaded, "loaded", false, "as the operator wrote it")
 	return cmd
@@ -93,37 +104,59 @@ func (s selection) nothing() error {
 	return fmt.Errorf("%s has no records", s.name)
 }
 
-// showZone prints records in columns, those left out as comments behind them.
-func showZone(out io.Writer, z *zones.Zone, left []leftReport, only selection) error {
+// showReport is what a zone holds, or what of it was asked for.
+type showReport struct {
+	Zone    string        `json:"zone"`
+	File    string        `json:"file"`
+	Serial  uint32        `json:"serial"`
+	Time    time.Time     `json:"time"`
+	Records []shownRecord `json:"records"`
+	Left    []leftReport  `json:"left"`
+}
+
+type shownRecord struct {
+	Name string `json:"name"`
+	TTL  uint32 `json:"ttl"`
+	Type string `json:"type"`
+	Text string `json:"text"`
+}
+
+// newShowReport picks what was asked for, and fails where there is none of it.
+func newShowReport(rep *contentReport, z *zones.Zone, only selection) (*showReport, error) {
+	out := &showReport{Zone: rep.Zone, File: rep.File, Serial: rep.Serial, Time: rep.Time, Records: []shownRecord{}, Left: []leftReport{}}
 	origin := z.Origin()
-	var rows [][]string
 	for s := range z.RRsets() {
 		if !only.has(s.Name, s.Type) {
 			continue
 		}
 		for i := range s.Data {
-			rows = append(rows, []string{s.Name.Relative(origin), fmt.Sprint(s.TTL), zones.TypeString(s.Type), s.Text(i)})
+			out.Records = append(out.Records, shownRecord{s.Name.Relative(origin), s.TTL, zones.TypeString(s.Type), s.Text(i)})
 		}
 	}
-	shown := len(rows)
+	for _, l := range rep.Left {
+		one, err := newSelection(rep.Zone, []string{l.Name, l.Type})
+		if err != nil {
+			return nil, err
+		}
+		if only.has(one.name, one.typ) {
+			out.Left = append(out.Left, l)
+		}
+	}
+	if len(out.Records)+len(out.Left) == 0 {
+		return nil, only.nothing()
+	}
+	return out, nil
+}
+
+// printShow prints records in columns, those left out as comments behind them.
+func printShow(out io.Writer, rep *showReport) {
+	var rows, left [][]string
+	for _, r := range rep.Records {
+		rows = append(rows, []string{r.Name, fmt.Sprint(r.TTL), r.Type, r.Text})
+	}
+	for _, l := range rep.Left {
+		left = append(left, []string{"; left out: " + l.Name, l.Type, l.Target, l.Reason})
+	}
 	table(out, "", rows)
-	rows = nil
-	for _, l := range left {
-		name, err := zones.ParseRelative(l.Name, origin)
-		if l.Name == "@" {
-			name, err = origin, nil
-		}
-		typ, terr := zones.ParseType(l.Type)
-		if err = errors.Join(err, terr); err != nil {
-			return err
-		}
-		if only.has(name, typ) {
-			rows = append(rows, []string{"; left out: " + l.Name, l.Type, l.Target, l.Reason})
-		}
-	}
-	table(out, "", rows)
-	if shown+len(rows) == 0 {
-		return only.nothing()
-	}
-	return nil
+	table(out, "", left)
 }
