@@ -187,15 +187,13 @@ func (a *app) readConfig() bool {
 	restart := next.keepStarted(old)
 	built, accounts := buildDrivers(next, a.drivers)
 	a.cfg.Store(next)
-	if a.server != nil {
-		a.server.SetRateLimit(next.RateLimit.limit())
-	}
 	a.mu.Lock()
 	a.restart, a.drivers, a.mirrorsStale, a.filesStale = restart, built, true, true
 	a.mu.Unlock()
 	a.found(&a.problems.config, nil)
 	a.found(&a.problems.accounts, accounts)
 	if a.server != nil {
+		a.server.SetRateLimit(next.RateLimit.limit())
 		a.takeUpCookies()
 	}
 	if !slices.Equal(next.Resolvers, old.Resolvers) || !slices.Equal(next.AliasNetworks, old.AliasNetworks) {

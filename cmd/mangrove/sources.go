@@ -137,10 +137,11 @@ func (src *source) noteConfigGone(before *source) {
 		Text: "the file is gone; the zone is served without its health rules, and mirrored as zone_defaults say"})
 }
 
-// judge says what is wrong with a zone, whose records are where the second argument says.
-type judge func(*zones.Zone, func(zones.Name, uint16, int) zones.Pos) []zones.Problem
+// judge says what is wrong with a zone, whose records stand where where says.
+type judge func(z *zones.Zone, where func(zones.Name, uint16, int) zones.Pos) []zones.Problem
 
-// readSource reads and judges the files of one zone, without what was before. more are judges who are too slow for a zone that waits to be served.
+// readSource reads and judges the files of one zone, without what was before. more are judges who are too slow for a zone that
+// waits to be served.
 func readSource(reader *zonefile.Reader, cfg *config, f zonefile.ZoneFile, now time.Time, more ...judge) *source {
 	src := &source{origin: f.Origin, path: f.Path, read: now, state: sourceBroken, fresh: true}
 	conf, rules, confProblems := cfg.zoneConfigOf(f)
@@ -155,9 +156,9 @@ func readSource(reader *zonefile.Reader, cfg *config, f zonefile.ZoneFile, now t
 		src.includes = slices.Clone(res.Files[1:])
 	}
 	problems, zone := res.Problems, res.Zone
-	if zone != nil {
+	if res.Zone != nil {
 		var digest []zones.Problem
-		zone, digest = judgeDigest(zone, res.Where)
+		zone, digest = judgeDigest(res.Zone, res.Where) // what is served of it; all of it is judged
 		problems = append(problems, digest...)
 		problems = append(problems, zones.Check(res.Zone, zones.CheckOptions{Where: res.Where, Checked: checkedNames(rules)})...)
 		for _, j := range more {

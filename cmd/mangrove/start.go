@@ -54,8 +54,8 @@ func (a *app) readEveryZone(ctx context.Context, prog *progress) ([]*source, err
 	return append(list, read...), ctx.Err()
 }
 
-// takeStored takes from the store what can be, and returns the files that are to be read, and which of these have a last good version
-// that came signed. A version whose records are damaged is as one that is not there, and said.
+// takeStored takes from the store what can be, and returns the files that are to be read, and which of these have a last good
+// version that came signed. A version whose records are damaged is as one that is not there, and said.
 func (a *app) takeStored(ctx context.Context, files []zonefile.ZoneFile) (list []*source, unread []zonefile.ZoneFile, signed map[zones.Name]*source, err error) {
 	at := make(map[zones.Name]int, len(files))
 	for i, f := range files {

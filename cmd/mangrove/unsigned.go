@@ -7,9 +7,9 @@ import (
 	"github.com/mangrove-dns/mangrove/zones/store"
 )
 
-// noteUnsigned warns where the zone came signed before and does not any more: it may be wanted, and is served, but who is sent by a DS
-// record of the parent takes all of it for forged. It is said of every reading until the zone comes signed again, or, after a restart,
-// is edited: who knows of it has a way to end it.
+// noteUnsigned warns where the zone came signed before and does not any more: it may be wanted, and is served, but who is sent
+// by a DS record of the parent takes all of it for forged. It is said of every reading until the zone comes signed again, or,
+// after a restart, is edited: who knows of it has a way to end it.
 func (src *source) noteUnsigned(before *source) {
 	switch {
 	case before == nil || src.zone == nil || src.zone.Signed():
@@ -30,8 +30,8 @@ func (fs findings) unsigned() bool {
 	return slices.ContainsFunc(fs, func(f finding) bool { return f.named && f.text == unsignedText })
 }
 
-// cameSigned is all that is known, before it is read, of a zone whose last good version came signed, or was told of as one that does not any
-// more; nil for others.
+// cameSigned is all that is known, before it is read, of a zone whose last good version came signed, or was told of as one that
+// does not any more; nil for others.
 func cameSigned(l store.Loaded) *source {
 	if l.Zone.Signed() {
 		return &source{unsigned: true}
