@@ -142,7 +142,10 @@ type healthConfig struct {
 	TTL        *ttlRange  `yaml:"ttl" doc:"overrides the check's"`
 }
 
-func (h *healthConfig) SetShorthand(text string) error { h.Check = text; return nil }
+func (h *healthConfig) SetShorthand(text string) (string, error) {
+	h.Check = text
+	return "check", nil
+}
 
 // providerConfig is one account. Options is the driver's own options struct, as the registry made it for Type.
 type providerConfig struct {

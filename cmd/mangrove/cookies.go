@@ -18,6 +18,19 @@ type cookieConfig struct {
 	Secrets []string `yaml:"secrets" doc:"32 hexadecimal digits each: the first makes cookies, all are accepted" secret:"yes"`
 }
 
+// SetShorthand takes `cookies: off` for `cookies: {enabled: false}`.
+func (c *cookieConfig) SetShorthand(text string) (string, error) {
+	switch text {
+	case "on", "true":
+		c.Enabled = true
+	case "off", "false":
+		c.Enabled = false
+	default:
+		return "enabled", errors.New("neither on nor off; secrets stand in {secrets: ...}") // which it may be one of
+	}
+	return "enabled", nil
+}
+
 // cookieFile holds the secret of a server that was not given any, so that a restart changes nothing for those who have cookies.
 const cookieFile = "cookie.secret"
 

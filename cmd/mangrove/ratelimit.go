@@ -24,6 +24,11 @@ type rateLimitConfig struct {
 	Exempt     []network     `yaml:"exempt" doc:"networks that are never limited"`
 }
 
+// SetShorthand takes `rate_limit: off` for `rate_limit: {mode: off}`.
+func (r *rateLimitConfig) SetShorthand(text string) (string, error) {
+	return "mode", r.Mode.UnmarshalText([]byte(text))
+}
+
 // defaultRateLimit is resolver's.
 func defaultRateLimit() rateLimitConfig {
 	r := resolver.DefaultRateLimit()

@@ -43,3 +43,29 @@ func TestRateLimitReport(t *testing.T) {
 		}
 	}
 }
+
+// What is switched off as a whole is written as that.
+func TestSwitches(t *testing.T) {
+	for _, c := range []struct {
+		yaml    string
+		mode    rateMode
+		cookies bool
+		wrong   string
+	}{
+		{"", "on", true, ""},
+		{"rate_limit: off\ncookies: off\n", "off", false, ""},
+		{"rate_limit: observe\ncookies: false\n", "observe", false, ""},
+		{"rate_limit: on\ncookies: on\n", "on", true, ""},
+		{"rate_limit: {mode: off}\ncookies: {enabled: false}\n", "off", false, ""},
+		{"rate_limit: false\n", "", false, `m.yaml:1:13: rate_limit: "false" is none of on, observe, off`},
+		{"cookies: no\n", "", false, `m.yaml:1:10: cookies: neither on nor off; secrets stand in {secrets: ...}`},
+		{"cookies:\n", "", false, "m.yaml:1:10: cookies has no value; give it one or leave the key out"},
+	} {
+		cfg := defaultConfig()
+		cfg.path = "m.yaml"
+		got := strings.Join(problemTexts(cfg.parse([]byte(c.yaml))), "\n")
+		if got != c.wrong || c.wrong == "" && (cfg.RateLimit.Mode != c.mode || cfg.Cookies.Enabled != c.cookies || cfg.RateLimit.Responses != 200) {
+			t.Errorf("%q: rate_limit %s, cookies %v, %q", c.yaml, cfg.RateLimit.Mode, cfg.Cookies.Enabled, got)
+		}
+	}
+}

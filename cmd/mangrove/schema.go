@@ -58,6 +58,12 @@ var textTypes = map[reflect.Type]struct {
 	reflect.TypeFor[logFormat]():     {words: []string{"text", "json"}},
 }
 
+// shortWords are the short forms of structs that have a few only.
+var shortWords = map[reflect.Type][]string{
+	reflect.TypeFor[rateLimitConfig](): {"on", "observe", "off"},
+	reflect.TypeFor[cookieConfig]():    {"on", "off"},
+}
+
 func valueSchema(t reflect.Type) *schema {
 	if t.Kind() == reflect.Pointer {
 		t = t.Elem()
@@ -86,7 +92,7 @@ func valueSchema(t reflect.Type) *schema {
 	case reflect.Struct:
 		s := fieldsSchema(t)
 		if reflect.PointerTo(t).Implements(reflect.TypeFor[yamlconf.Shorthand]()) {
-			return &schema{OneOf: []*schema{{Type: "string"}, s}}
+			return &schema{OneOf: []*schema{{Type: "string", Enum: shortWords[t]}, s}}
 		}
 		return s
 	}

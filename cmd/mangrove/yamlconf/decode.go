@@ -18,8 +18,11 @@ import (
 	"github.com/mangrove-dns/mangrove/zones"
 )
 
-// Shorthand is a struct that may be written as a scalar: `www: https` for `www: {check: https}`.
-type Shorthand interface{ SetShorthand(text string) error }
+// Shorthand is a struct that may be written as a scalar: `www: https` for `www: {check: https}`. SetShorthand returns the key that
+// the scalar stands for, check here, also with an error.
+type Shorthand interface {
+	SetShorthand(text string) (key string, err error)
+}
 
 // Variant is a struct whose key "type" says which other keys there are: Variant returns the pointer to a struct that
 // the rest of the mapping is read into, or an error that names the kinds there are.
@@ -141,7 +144,9 @@ func (d *decoder) value(n ast.Node, v reflect.Value, path string) {
 	}
 	if text, scalar := scalarText(n); scalar {
 		if s, ok := v.Addr().Interface().(Shorthand); ok {
-			d.report(n, path, s.SetShorthand(text))
+			key, err := s.SetShorthand(text)
+			d.origins[join(path, key)] = d.pos(n)
+			d.report(n, path, err)
 			return
 		}
 		if t, ok := v.Addr().Interface().(encoding.TextUnmarshaler); ok {

@@ -25,7 +25,7 @@ type rule struct {
 	Part  percent `yaml:"part"`
 }
 
-func (r *rule) SetShorthand(s string) error { r.Check = s; return nil }
+func (r *rule) SetShorthand(s string) (string, error) { r.Check = s; return "check", nil }
 
 type inner struct {
 	Interval time.Duration `yaml:"interval"`
@@ -133,13 +133,13 @@ func TestDecodeProblems(t *testing.T) {
 
 func TestOrigins(t *testing.T) {
 	var v file
-	o, problems := Decode("f.yaml", []byte("listen: [':53', ':54']\nhealth:\n  www: {check: http}\n"), &v)
+	o, problems := Decode("f.yaml", []byte("listen: [':53', ':54']\nhealth:\n  www: {check: http}\n  ftp: tcp\n"), &v)
 	if len(problems) > 0 {
 		t.Fatal(problems)
 	}
 	for path, want := range map[string]string{
 		"listen": "f.yaml:1:9", "listen[1]": "f.yaml:1:17", "health.www": "f.yaml:3:3", "health.www.check": "f.yaml:3:16",
-		"health.www.part": "f.yaml:3:3", "nothing": "f.yaml:1:1",
+		"health.www.part": "f.yaml:3:3", "health.ftp.check": "f.yaml:4:8", "health.ftp.part": "f.yaml:4:3", "nothing": "f.yaml:1:1",
 	} {
 		if got := o.At(path).String(); got != want {
 			t.Errorf("%s: got %s, want %s", path, got, want)
