@@ -1,13 +1,13 @@
 package integration
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -37,8 +37,8 @@ type storm struct {
 	extra bool // whether the file has a fourth address for www
 	alive [4]bool
 
-	addr atomic.Pointer[string] // where the daemon answers
-	life time.Duration          // how long the daemon lives at most
+	conn atomic.Pointer[dns.Conn] // to the daemon while it lives
+	life time.Duration            // how long it lives at most
 }
 
 var stormIPs = [4]string{at11, at12, at13, at14}
@@ -115,8 +115,12 @@ func (s *storm) start() {
 	s.t.Helper()
 	begin := time.Now()
 	s.node.start()
-	addr := s.node.addr
-	s.addr.Store(&addr)
+	conn, err := dns.Dial("udp", s.node.addr)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	conn.UDPSize = 1232
+	s.conn.Store(conn)
 	s.life = max(1200*time.Millisecond, 2*time.Since(begin)) // where everything takes longer, it lives longer
 }
 
@@ -127,13 +131,18 @@ func (s *storm) die() {
 	for {
 		select {
 		case <-end:
-			s.addr.Store(nil)
+			s.hangUp()
 			s.kill()
 			return
 		case <-time.After(time.Duration(s.rand.IntN(300)) * time.Millisecond):
 			s.step()
 		}
 	}
+}
+
+// hangUp ends what the witness asks: of a daemon that is killed, no answer comes any more.
+func (s *storm) hangUp() {
+	s.conn.Swap(nil).Close()
 }
 
 // killPush kills a push that runs by itself, without a daemon.
@@ -204,20 +213,20 @@ type witness struct {
 }
 
 // glance asks for the serial, the content, and the serial again: where both are the same, the content is that serial's.
-func (w *witness) glance(addr string) {
-	before, ok := w.serial(addr)
+func (w *witness) glance(conn *dns.Conn) {
+	before, ok := w.serial(conn)
 	if !ok {
 		return
 	}
 	var content []string
 	for _, q := range []rrset{{"seq." + mirrorZone, "TXT"}, {"www." + mirrorZone, "A"}} {
-		r, err := w.ask(addr, q.name, typeOf(q.rrtype))
+		r, err := w.ask(conn, q.name, typeOf(q.rrtype))
 		if err != nil {
 			return
 		}
 		content = append(content, values(r.Answer, q.name, typeOf(q.rrtype))...)
 	}
-	after, ok := w.serial(addr)
+	after, ok := w.serial(conn)
 	if !ok || before != after {
 		return
 	}
@@ -229,13 +238,21 @@ func (w *witness) glance(addr string) {
 	w.known[after] = text
 }
 
-// ask gives up early: what was asked when the daemon was killed is never answered.
-func (w *witness) ask(addr, name string, qtype uint16) (*dns.Msg, error) {
-	return exchangeWithin(200*time.Millisecond, addr, "udp", query(name, qtype))
+// ask asks once; late answers to what was asked before are not heard.
+func (w *witness) ask(conn *dns.Conn, name string, qtype uint16) (*dns.Msg, error) {
+	q := query(name, qtype)
+	if err := errors.Join(conn.SetDeadline(time.Now().Add(5*time.Second)), conn.WriteMsg(q)); err != nil {
+		return nil, err
+	}
+	for {
+		if r, err := conn.ReadMsg(); err != nil || r.Id == q.Id {
+			return r, err
+		}
+	}
 }
 
-func (w *witness) serial(addr string) (uint32, bool) {
-	r, err := w.ask(addr, mirrorZone, dns.TypeSOA)
+func (w *witness) serial(conn *dns.Conn) (uint32, bool) {
+	r, err := w.ask(conn, mirrorZone, dns.TypeSOA)
 	if err != nil || len(r.Answer) != 1 {
 		return 0, false // it has just been killed
 	}
@@ -257,29 +274,16 @@ func newer(a, b uint32) bool { return a != b && a-b < 1<<31 }
 // watch starts the witness; stop ends it.
 func (s *storm) watch(t *testing.T) (stop func() *witness) {
 	w := &witness{t: t, known: make(map[uint32]string)}
-	done, ended := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(ended)
-		tick := time.NewTicker(2 * time.Millisecond)
-		defer tick.Stop()
-		for {
-			select {
-			case <-done:
-				return
-			case <-tick.C:
-			}
-			if addr := s.addr.Load(); addr != nil {
-				w.glance(*addr)
-			}
+	end := meanwhile(t, 2*time.Millisecond, func() bool {
+		if conn := s.conn.Load(); conn != nil {
+			w.glance(conn)
 		}
-	}()
-	stop = sync.OnceValue(func() *witness {
-		close(done)
-		<-ended
-		return w
+		return true
 	})
-	t.Cleanup(func() { stop() })
-	return stop
+	return func() *witness {
+		end()
+		return w
+	}
 }
 
 // mirrorSerial returns the serial in the mirror file, which never goes back either.
@@ -301,13 +305,7 @@ func (s *storm) mirrorSerial(t *testing.T, last uint32) uint32 {
 
 func TestCrash(t *testing.T) {
 	t.Parallel()
-	seed := uint64(time.Now().UnixNano())
-	if text := os.Getenv("MANGROVE_SEED"); text != "" {
-		var err error
-		if seed, err = strconv.ParseUint(text, 10, 64); err != nil {
-			t.Fatal(err)
-		}
-	}
+	seed := envUint("MANGROVE_SEED", uint64(time.Now().UnixNano()))
 	t.Logf("MANGROVE_SEED=%d", seed)
 	crashes := soak(50, 500)
 	if testing.Short() {
@@ -340,7 +338,7 @@ func TestCrash(t *testing.T) {
 	s.start()
 	s.settled(t)
 	w := stop()
-	s.addr.Store(nil)
+	s.hangUp()
 	s.stop()
 	s.checkStore()
 	s.mirrorSerial(t, last)

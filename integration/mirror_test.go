@@ -213,38 +213,28 @@ func (w *everywhere) inSync(t *testing.T) {
 // neverEmpty watches an answer at every side until the test ends, and fails where it is ever without addresses.
 func (w *everywhere) neverEmpty(t *testing.T, name string) (stop func()) {
 	t.Helper()
-	done := make(chan struct{})
-	ended := make(chan struct{}, 8)
+	var stops []func()
 	for _, s := range w.sides() {
-		go func() {
-			defer func() { ended <- struct{}{} }()
-			tick := time.NewTicker(5 * time.Millisecond)
-			defer tick.Stop()
-			asked := 0
-			for {
-				select {
-				case <-done:
-					if asked == 0 {
-						t.Errorf("%s was never asked for %s", s.name, name)
-					}
-					return
-				case <-tick.C:
-				}
-				r, err := ask(s.addr, name+"."+mirrorZone, dns.TypeA)
-				if err != nil {
-					continue // a lost packet; that it answers at all is tested elsewhere
-				}
-				if asked++; len(r.Answer) == 0 {
-					t.Errorf("%s answers no address for %s: %v", s.name, name, r)
-					return
-				}
+		asked := 0
+		end := meanwhile(t, 5*time.Millisecond, func() bool {
+			r, err := ask(s.addr, name+"."+mirrorZone, dns.TypeA)
+			if err != nil {
+				return true // a lost packet; that it answers at all is tested elsewhere
 			}
-		}()
+			if asked++; len(r.Answer) == 0 {
+				t.Errorf("%s answers no address for %s: %v", s.name, name, r)
+			}
+			return len(r.Answer) > 0
+		})
+		stops = append(stops, func() {
+			if end(); asked == 0 {
+				t.Errorf("%s was never asked for %s", s.name, name)
+			}
+		})
 	}
 	return func() {
-		close(done)
-		for range w.sides() {
-			<-ended
+		for _, stop := range stops {
+			stop()
 		}
 	}
 }

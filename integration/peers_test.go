@@ -17,19 +17,30 @@ import (
 // peerBinary returns where a peer's program is. A test that needs one which is not installed lacks it.
 func peerBinary(t testing.TB, name string) string {
 	t.Helper()
-	for _, dir := range []string{"", "/usr/sbin/", "/usr/bin/"} {
-		if path, err := exec.LookPath(dir + name); err == nil {
-			return path
-		}
+	path, installed := findPeer(name)
+	if !installed {
+		lacks(t, name)
 	}
-	lacks(t, name+" is not installed (integration/peers.sh installs it)")
-	return ""
+	return path
 }
 
-// lacks skips a test that lacks something, or fails it where MANGROVE_PEERS=required.
+func findPeer(name string) (path string, installed bool) {
+	for _, dir := range []string{"", "/usr/sbin/", "/usr/bin/"} {
+		if path, err := exec.LookPath(dir + name); err == nil {
+			return path, true
+		}
+	}
+	return "", false
+}
+
+// peersRequired says whether nothing may be missing that integration/peers.sh installs.
+func peersRequired() bool { return os.Getenv("MANGROVE_PEERS") == "required" }
+
+// lacks skips a test that lacks something, or fails it where nothing may be missing.
 func lacks(t testing.TB, what string) {
 	t.Helper()
-	if os.Getenv("MANGROVE_PEERS") == "required" {
+	what += " is not installed (integration/peers.sh installs it)"
+	if peersRequired() {
 		t.Fatal(what)
 	}
 	t.Skip(what)

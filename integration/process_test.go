@@ -13,9 +13,6 @@ import (
 	"time"
 )
 
-// How long anything may take that is waited for. Nothing is asserted by it: it tells a test that hangs from one that is slow.
-const patience = 90 * time.Second
-
 // process is a server that a test has started: mangrove, or a peer. It is ended by its pid, at the latest when the test ends.
 type process struct {
 	t    testing.TB
@@ -149,27 +146,4 @@ func (t *transcript) more() <-chan struct{} {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.wakes
-}
-
-// eventually polls until what is so, and fails the test where that takes longer than anything may. why says what is
-// in the way.
-func eventually(t testing.TB, what string, holds func() (ok bool, why string)) {
-	t.Helper()
-	deadline := time.NewTimer(patience)
-	defer deadline.Stop()
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		ok, why := holds()
-		if ok {
-			return
-		}
-		select {
-		case <-tick.C:
-		case <-deadline.C:
-			t.Fatalf("never: %s\n%s", what, why)
-		case <-t.Context().Done():
-			t.Fatalf("%s: %v", what, t.Context().Err())
-		}
-	}
 }

@@ -5,7 +5,6 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -77,39 +76,22 @@ func (p *pair) phase(t *testing.T, provider string, want providers.Phase) provid
 
 // recorder notes every different answer that a server gives for A of a name, in their order.
 type recorder struct {
-	mu   sync.Mutex
-	seen []string
+	seen []string // to be read once it is stopped
 	stop func()
 }
 
 func record(t *testing.T, addr, name string) *recorder {
 	t.Helper()
 	r := &recorder{}
-	done, ended := make(chan struct{}), make(chan struct{})
-	r.stop = sync.OnceFunc(func() { close(done); <-ended })
-	t.Cleanup(r.stop)
-	go func() {
-		defer close(ended)
-		tick := time.NewTicker(2 * time.Millisecond)
-		defer tick.Stop()
-		for {
-			select {
-			case <-done:
-				return
-			case <-tick.C:
-			}
-			m, err := ask(addr, name+"."+mirrorZone, dns.TypeA)
-			if err != nil {
-				continue
-			}
+	r.stop = meanwhile(t, 2*time.Millisecond, func() bool {
+		if m, err := ask(addr, name+"."+mirrorZone, dns.TypeA); err == nil {
 			got := strings.Join(values(m.Answer, name+"."+mirrorZone, dns.TypeA), " ")
-			r.mu.Lock()
 			if len(r.seen) == 0 || r.seen[len(r.seen)-1] != got {
 				r.seen = append(r.seen, got)
 			}
-			r.mu.Unlock()
 		}
-	}()
+		return true
+	})
 	return r
 }
 
