@@ -115,9 +115,7 @@ func (w *Worker) question(cat *zones.Catalog, at *place) (rare bool) {
 		return w.transfer(cat)
 	case q.qtype == dns.TypeMAILA || q.qtype == dns.TypeMAILB:
 		w.refuse(dns.RcodeNotImplemented, dns.ExtendedErrorCodeNotSupported)
-	case q.qtype == typeNXNAME:
-		w.refuse(dns.RcodeFormatError, extendedInvalidQueryType) // RFC 9824 3.5
-	default:
+	default: // what is nobody's data: OPT, TSIG, NXNAME (RFC 9824 3.5) and the like
 		w.refuse(dns.RcodeFormatError, extendedInvalidQueryType)
 	}
 	return false

@@ -20,14 +20,13 @@ const (
 	optionEDE     = 15                  // RFC 8914
 	minPayload    = 512                 // RFC 1035 4.2.1, RFC 6891 6.2.3
 	maxMessage    = 65535
-	typeNXNAME    = 128 // RFC 9824
 	firstMetaType = 128 // RFC 6895 3.1: 128 to 255 are Q and meta types
 	lastMetaType  = 255
 )
 
 // request is what a message says, as far as answering needs it.
 type request struct {
-	// 64 octets, which are cleared for every query; more of them cost noticeably more.
+	// 64 octets at most: they are cleared for every query, and more of them cost noticeably more.
 	opcode    int
 	end       int // where the question ends; headerLen without one
 	size      int // the client's UDP payload size, 512 at least
@@ -87,15 +86,15 @@ func (q *request) parse(msg []byte, key *zones.Key) (rcode int) {
 	}
 
 	// An ordinary query has nothing in the answer section, and only an IXFR something in the authority section.
-	plain := q.opcode == dns.OpcodeQuery
-	strange := qd > 1 || plain && (an != 0 || ns > 1 || ns == 1 && q.qtype != dns.TypeIXFR)
+	standard := q.opcode == dns.OpcodeQuery
+	strange := qd > 1 || standard && (an != 0 || ns > 1 || ns == 1 && q.qtype != dns.TypeIXFR)
 	for i := range an + ns + ar {
 		var ok bool
 		if off, ok = q.record(msg, off, i >= an+ns, i == an+ns+ar-1); !ok {
 			return dns.RcodeFormatError
 		}
 	}
-	if off != len(msg) || strange || plain && !q.question && (q.cookie == 0 || q.tsig != 0) {
+	if off != len(msg) || strange || standard && !q.question && (q.cookie == 0 || q.tsig != 0) {
 		return dns.RcodeFormatError
 	}
 	return dns.RcodeSuccess
@@ -205,18 +204,13 @@ func (q *request) opt(msg []byte, off int) (ok bool) {
 	return true
 }
 
-// option reads an option whose content stands at off. Of a version of EDNS that we do not know we read what was always read.
+// option reads an option whose content stands at off.
 func (q *request) option(code uint16, off int, content []byte) (ok bool) {
 	switch code {
 	case optionNSID:
 		q.nsid = true
 	case optionAlive:
 		q.keepalive = true
-	}
-	if q.version != 0 {
-		return true
-	}
-	switch code {
 	case optionCookie:
 		// RFC 7873 5.2: all but the first are ignored.
 		if q.cookie == 0 {
