@@ -60,11 +60,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 		}
 		return exitUsage
 	}
-	c.say("%v", err)
-	var h hinted
-	if errors.As(err, &h) {
-		c.say("hint: %s", h.hint)
-	}
+	c.complain(err)
 	return exitProblems
 }
 
@@ -75,6 +71,15 @@ type cli struct {
 	configPath string
 	flags      flagValues
 	json       bool
+}
+
+// complain prints an error, and what to do about it.
+func (c *cli) complain(err error) {
+	c.say("%v", err)
+	var h hinted
+	if errors.As(err, &h) {
+		c.say("hint: %s", h.hint)
+	}
 }
 
 // say prints talk: a line on standard error.

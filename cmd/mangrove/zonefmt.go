@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/rogpeppe/go-internal/diff"
@@ -32,58 +33,64 @@ func (c *cli) zoneFmtCommand() *cobra.Command {
 and numbers are written stay as they are; so do the order of records, unless --sort is given, and included files. What the text means is read before and after and
 must be the same, else nothing is written. A file with errors is left alone.
 
-With -w the file is replaced, at once as a whole, with its permissions kept. Without FILE or ZONE, all of the zones directory are meant.`,
+With -w the file is replaced, at once as a whole, with its permissions kept. Without FILE or ZONE, all of the zones directory are meant.
+
+It exits 1 when a file has errors or is not there, after it did the others; with --check and --diff also when a file would change.`,
 		Example: `  mangrove zone fmt example.com
   mangrove zone fmt -w zones/*.zone
   mangrove zone fmt --check
   mangrove zone fmt --origin example.com - <records.txt`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			modes := 0
-			for _, on := range []bool{f.write, f.check, f.diff} {
-				if on {
-					modes++
-				}
+			o, err := f.options(args)
+			if err != nil {
+				return usageError{cmd.CommandPath(), err}
 			}
-			if modes > 1 {
-				return usageError{cmd.CommandPath(), errors.New("-w, --check and --diff exclude each other")}
-			}
-			return c.zoneFmt(cmd, f, args)
+			return c.zoneFmt(cmd, f, o, args)
 		},
 	}
 	flags := cmd.Flags()
 	flags.BoolVarP(&f.write, "write", "w", false, "replace the files instead of printing them")
-	flags.BoolVar(&f.check, "check", false, "print the names of the files that would change, and exit 1 where there are any")
-	flags.BoolVar(&f.diff, "diff", false, "print what would change")
+	flags.BoolVar(&f.check, "check", false, "print the names of files that would change, and exit 1 where there are any")
+	flags.BoolVar(&f.diff, "diff", false, "print what would change, and exit 1 where there is anything")
 	flags.BoolVar(&f.sort, "sort", false, "put records in canonical order, between directives and comments that stand alone")
 	flags.StringVar(&f.origin, "origin", "", "zone that the file is for (default by its name)")
 	return cmd
 }
 
-func (c *cli) zoneFmt(cmd *cobra.Command, f formatCall, args []string) error {
-	var o zonefile.Options
+// options are how the files are to be read; the error says that f or args make no sense.
+func (f formatCall) options(args []string) (o zonefile.Options, err error) {
+	if f.write && (f.check || f.diff) || f.check && f.diff {
+		return o, errors.New("-w, --check and --diff exclude each other")
+	}
 	if f.origin != "" {
-		origin, err := zones.ParseName(f.origin)
-		if err != nil {
-			return usageError{cmd.CommandPath(), err}
+		if o.Origin, err = zones.ParseName(f.origin); err != nil {
+			return o, err
 		}
-		o.Origin = origin
 	}
-	files, err := c.filesOf(args)
-	if err != nil {
-		return err
+	if !slices.Contains(args, standardInput) {
+		return o, nil
 	}
-	failed, changed := false, 0
+	switch {
+	case f.write:
+		return o, errors.New("standard input can't be written to: leave out -w")
+	case f.origin == "":
+		return o, errNamelessInput
+	}
+	return o, nil
+}
+
+func (c *cli) zoneFmt(cmd *cobra.Command, f formatCall, o zonefile.Options, args []string) error {
+	files, failed := c.filesOf(args)
+	changed := false
 	for _, path := range files {
 		did, err := c.formatOne(cmd.InOrStdin(), path, o, f)
 		if err != nil {
-			c.say("%v", err)
+			c.complain(err)
 			failed = true
 		}
-		if did {
-			changed++
-		}
+		changed = changed || did
 	}
-	if failed || f.check && changed > 0 {
+	if failed || changed && (f.check || f.diff) {
 		return exitError(exitProblems)
 	}
 	return nil
@@ -92,28 +99,40 @@ func (c *cli) zoneFmt(cmd *cobra.Command, f formatCall, args []string) error {
 // standardInput is what stands for it among files.
 const standardInput = "-"
 
-// filesOf finds the files that are meant: by path, else by zone; all of the zones directory where nothing is said.
-func (c *cli) filesOf(args []string) ([]string, error) {
-	var out []string
+var errNamelessInput = errors.New("standard input has no name that says which zone it is: name it with --origin")
+
+// filesOf finds the files that are meant: by path, else by zone; all of the zones directory where nothing is said. What is wrong with
+// some of them is printed.
+func (c *cli) filesOf(args []string) (files []string, failed bool) {
 	if len(args) == 0 {
 		cfg, err := c.config()
 		if err != nil {
-			return nil, err
+			c.complain(err)
+			return nil, true
 		}
-		list, _, err := zonefile.ZoneFiles(cfg.Zones)
+		list, problems, err := zonefile.ZoneFiles(cfg.Zones)
+		if err != nil {
+			c.complain(err)
+			return nil, true
+		}
+		for _, p := range problems {
+			fmt.Fprintln(c.stderr, p)
+		}
 		for _, f := range list {
-			out = append(out, f.Path)
+			files = append(files, f.Path)
 		}
-		return out, err
+		return files, hasErrors(problems)
 	}
 	for _, arg := range args {
 		path, err := c.fileOf(arg)
 		if err != nil {
-			return nil, err
+			c.complain(err)
+			failed = true
+			continue
 		}
-		out = append(out, path)
+		files = append(files, path)
 	}
-	return out, nil
+	return files, failed
 }
 
 // fileOf finds one file.
@@ -121,7 +140,10 @@ func (c *cli) fileOf(arg string) (string, error) {
 	if arg == standardInput {
 		return arg, nil
 	}
-	_, err := os.Stat(arg)
+	info, err := os.Stat(arg)
+	if err == nil && info.IsDir() {
+		return "", hinted{fmt.Errorf("%s is a directory", arg), fmt.Sprintf("name its files, or all of it as zones directory: --zones %s", arg)}
+	}
 	if err == nil {
 		return arg, nil
 	}
@@ -143,41 +165,43 @@ func (c *cli) zoneFileOf(origin zones.Name) (zonefile.ZoneFile, error) {
 		return zonefile.ZoneFile{}, err
 	}
 	list, _, err := zonefile.ZoneFiles(cfg.Zones)
-	if err != nil {
-		return zonefile.ZoneFile{}, err
-	}
 	for _, f := range list {
 		if f.Origin == origin {
 			return f, nil
 		}
 	}
-	return zonefile.ZoneFile{}, hinted{fmt.Errorf("no file %s, and no zone %s in %s", bare(origin.String()), origin, cfg.Zones),
-		"zones are the NAME.zone files of the zones directory; name it with --zones, or in mangrove.yaml"}
+	missing := fmt.Errorf("no file %s, and no zone %s in %s", bare(origin.String()), origin, cfg.Zones)
+	if err != nil {
+		missing = fmt.Errorf("no file %s, and no zone %s: %w", bare(origin.String()), origin, err)
+	}
+	return zonefile.ZoneFile{}, hinted{missing, "zones are the NAME.zone files of the zones directory; name it with --zones, or in mangrove.yaml"}
+}
+
+// readInput reads a file, or standard input.
+func readInput(stdin io.Reader, path string) ([]byte, error) {
+	if path == standardInput {
+		return io.ReadAll(stdin)
+	}
+	return os.ReadFile(path)
+}
+
+// nameless says what to do about a file whose name names no zone.
+func nameless(err error) error {
+	if errors.Is(err, zonefile.ErrNotZoneName) {
+		return fmt.Errorf("%w; name the zone with --origin", err)
+	}
+	return err
 }
 
 // formatOne does with one file what was asked for, and says whether it is not in its canonical form.
 func (c *cli) formatOne(stdin io.Reader, path string, o zonefile.Options, f formatCall) (changed bool, err error) {
-	var data []byte
-	if path == standardInput {
-		if f.write {
-			return false, errors.New("standard input can't be written to: leave out -w")
-		}
-		if o.Origin.IsZero() {
-			return false, errors.New("standard input has no name that says which zone it is: name it with --origin")
-		}
-		data, err = io.ReadAll(stdin)
-	} else {
-		data, err = os.ReadFile(path)
-	}
+	data, err := readInput(stdin, path)
 	if err != nil {
 		return false, err
 	}
 	out, err := zonefile.Format(path, data, o, zonefile.FormatOptions{Sort: f.sort})
-	if errors.Is(err, zonefile.ErrNotZoneName) {
-		return false, fmt.Errorf("%w; name the zone with --origin", err)
-	}
 	if err != nil {
-		return false, err
+		return false, nameless(err)
 	}
 	if out.Result.Errors > 0 {
 		for _, p := range out.Result.Problems {
@@ -185,7 +209,11 @@ func (c *cli) formatOne(stdin io.Reader, path string, o zonefile.Options, f form
 				fmt.Fprintln(c.stderr, p)
 			}
 		}
-		return false, fmt.Errorf("%s: %s; the file is left as it is", path, count(out.Result.Errors, "error"))
+		left := ""
+		if f.write {
+			left = "; the file is left as it is"
+		}
+		return false, fmt.Errorf("%s: %s%s", path, count(out.Result.Errors, "error"), left)
 	}
 	changed = !bytes.Equal(data, out.Text)
 	if changed {
