@@ -16,7 +16,7 @@ const panicInterval = time.Minute
 
 // peer is who asks.
 type peer interface {
-	// addr returns the client's address. It is called where that is looked at alone.
+	// addr returns the client's address. It is called for queries that depend on it (parsed.asksForAddr), and for no others.
 	addr() netip.Addr
 }
 

@@ -118,12 +118,8 @@ func (m *mmsg) port(i int) uint16 { return binary.BigEndian.Uint16(m.from[i][soc
 
 // client returns the address that datagram i came from.
 func (m *mmsg) client(i int) netip.AddrPort {
-	s := &m.from[i]
-	if binary.NativeEndian.Uint16(s[:]) != unix.AF_INET6 {
-		return netip.AddrPortFrom(netip.AddrFrom4([4]byte(s[4:8])), m.port(i))
-	}
-	ip := netip.AddrFrom16([16]byte(s[8:24]))
-	if scope := binary.NativeEndian.Uint32(s[24:]); scope != 0 {
+	ip := m.addr(i)
+	if scope := binary.NativeEndian.Uint32(m.from[i][24:]); ip.Is6() && scope != 0 {
 		ip = ip.WithZone(zoneName(int(scope)))
 	}
 	return netip.AddrPortFrom(ip, m.port(i))
@@ -136,6 +132,15 @@ func (m *mmsg) addr(i int) netip.Addr {
 		return netip.AddrFrom4([4]byte(s[4:8]))
 	}
 	return netip.AddrFrom16([16]byte(s[8:24]))
+}
+
+// address returns the IP address that datagram i came from, as limits take it.
+func (m *mmsg) address(i int) address {
+	s := &m.from[i]
+	if binary.NativeEndian.Uint16(s[:]) != unix.AF_INET6 {
+		return mapped(binary.BigEndian.Uint32(s[4:]))
+	}
+	return address{binary.BigEndian.Uint64(s[8:]), binary.BigEndian.Uint64(s[16:])}
 }
 
 // zoneName names the interface of a link-local address, as package net does.

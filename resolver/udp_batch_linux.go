@@ -2,7 +2,6 @@ package resolver
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"net"
@@ -306,15 +305,6 @@ func (u *batchWorker) answer(ctx context.Context, s *slot) {
 		u.tally.limited[r]++
 	}
 	u.put(answer, outcome)
-}
-
-// address returns the IP address that datagram i came from, as limits take it.
-func (m *mmsg) address(i int) address {
-	s := &m.from[i]
-	if binary.NativeEndian.Uint16(s[:]) != unix.AF_INET6 {
-		return mapped(binary.BigEndian.Uint32(s[4:]))
-	}
-	return address{binary.BigEndian.Uint64(s[8:]), binary.BigEndian.Uint64(s[16:])}
 }
 
 // fail answers datagram u.at with SERVFAIL.
