@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 
@@ -42,8 +43,9 @@ func judgeDigest(z *zones.Zone, where func(zones.Name, uint16, int) zones.Pos) (
 
 func (c *cli) zoneDigestCommand() *cobra.Command {
 	var hashes []string
+	var origin string
 	cmd := &cobra.Command{
-		Use:   "zonemd FILE|ZONE",
+		Use:   "zonemd FILE|ZONE|-",
 		Short: "Print the ZONEMD record of a zone file",
 		Long: `Zonemd prints the ZONEMD records (RFC 8976) for the contents of a zone file: with them, whoever gets the file can tell that it is whole. Put them into the file, in the place
 of those that it has, which do not count. They are for the SOA serial that the file says.
@@ -54,21 +56,25 @@ signature has to be made anew (RFC 8976 3.1).`,
   mangrove zone zonemd --hash sha384,sha512 zones/example.com.zone`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			var which []zonemd.Algorithm
-			for _, h := range hashes {
-				a, ok := map[string]zonemd.Algorithm{"sha384": zonemd.SHA384, "sha512": zonemd.SHA512}[h]
-				if !ok {
-					return usageError{cmd.CommandPath(), fmt.Errorf("unknown hash %q: there are sha384 and sha512", h)}
-				}
-				which = append(which, a)
+			which, err := digestAlgorithms(hashes)
+			if err != nil {
+				return usageError{cmd.CommandPath(), err}
+			}
+			o, err := readOptions(origin, args)
+			if err != nil {
+				return usageError{cmd.CommandPath(), err}
 			}
 			path, err := c.fileOf(args[0])
 			if err != nil {
 				return err
 			}
-			z, err := c.parseFile(path, zones.Name{})
+			data, err := readInput(cmd.InOrStdin(), path)
 			if err != nil {
 				return err
+			}
+			z, err := c.parseText(path, data, o)
+			if err != nil {
+				return nameless(err)
 			}
 			set, err := zonemd.New(z, which...)
 			if err != nil {
@@ -82,7 +88,26 @@ signature has to be made anew (RFC 8976 3.1).`,
 		},
 	}
 	cmd.Flags().StringSliceVar(&hashes, "hash", []string{"sha384"}, "hashes: sha384, sha512")
+	cmd.Flags().StringVar(&origin, "origin", "", "zone that the file is for (default by its name)")
 	return cmd
+}
+
+// digestAlgorithms are the hashes that are meant, one at least.
+func digestAlgorithms(names []string) (out []zonemd.Algorithm, err error) {
+	for _, name := range names {
+		switch name {
+		case "sha384":
+			out = append(out, zonemd.SHA384)
+		case "sha512":
+			out = append(out, zonemd.SHA512)
+		default:
+			return nil, fmt.Errorf("unknown hash %q: there are sha384 and sha512", name)
+		}
+	}
+	if len(out) == 0 {
+		return nil, errors.New("--hash names no hash: there are sha384 and sha512")
+	}
+	return out, nil
 }
 
 // parseFile reads a zone file that must have no errors, as it stands; its problems are printed. The zone follows from its name where
@@ -92,7 +117,11 @@ func (c *cli) parseFile(path string, origin zones.Name) (*zones.Zone, error) {
 	if err != nil {
 		return nil, err
 	}
-	res, err := zonefile.ParseBytes(path, data, zonefile.Options{Origin: origin})
+	return c.parseText(path, data, zonefile.Options{Origin: origin})
+}
+
+func (c *cli) parseText(path string, data []byte, o zonefile.Options) (*zones.Zone, error) {
+	res, err := zonefile.ParseBytes(path, data, o)
 	if err != nil {
 		return nil, err
 	}

@@ -58,25 +58,24 @@ It exits 1 when a file has errors or is not there, after it did the others; with
 }
 
 // options are how the files are to be read; the error says that f or args make no sense.
-func (f formatCall) options(args []string) (o zonefile.Options, err error) {
-	if f.write && (f.check || f.diff) || f.check && f.diff {
-		return o, errors.New("-w, --check and --diff exclude each other")
-	}
-	if f.origin != "" {
-		if o.Origin, err = zones.ParseName(f.origin); err != nil {
-			return o, err
-		}
-	}
-	if !slices.Contains(args, standardInput) {
-		return o, nil
-	}
+func (f formatCall) options(args []string) (zonefile.Options, error) {
 	switch {
-	case f.write:
-		return o, errors.New("standard input can't be written to: leave out -w")
-	case f.origin == "":
-		return o, errNamelessInput
+	case f.write && (f.check || f.diff), f.check && f.diff:
+		return zonefile.Options{}, errors.New("-w, --check and --diff exclude each other")
+	case f.write && slices.Contains(args, standardInput):
+		return zonefile.Options{}, errors.New("standard input can't be written to: leave out -w")
 	}
-	return o, nil
+	return readOptions(f.origin, args)
+}
+
+// readOptions are how files are to be read that are for the zone of --origin, or for the zones that their names say.
+func readOptions(origin string, args []string) (o zonefile.Options, err error) {
+	if origin != "" {
+		o.Origin, err = zones.ParseName(origin)
+	} else if slices.Contains(args, standardInput) {
+		err = errors.New("standard input has no name that says which zone it is: name it with --origin")
+	}
+	return o, err
 }
 
 func (c *cli) zoneFmt(cmd *cobra.Command, f formatCall, o zonefile.Options, args []string) error {
@@ -98,8 +97,6 @@ func (c *cli) zoneFmt(cmd *cobra.Command, f formatCall, o zonefile.Options, args
 
 // standardInput is what stands for it among files.
 const standardInput = "-"
-
-var errNamelessInput = errors.New("standard input has no name that says which zone it is: name it with --origin")
 
 // filesOf finds the files that are meant: by path, else by zone; all of the zones directory where nothing is said. What is wrong with
 // some of them is printed.
