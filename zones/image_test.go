@@ -323,20 +323,25 @@ func TestImageRefused(t *testing.T) {
 // testZone has something of everything that an arena may hold.
 func testZone(t *testing.T) *Zone {
 	t.Helper()
-	b := NewBuilder(MustParseName("example.com."))
-	for _, l := range []string{
+	lines := []string{
 		"example.com. 300 IN SOA ns1.example.com. host.example.com. 7 2 3 4 60", "example.com. 300 IN NS ns1.example.com.",
 		"example.com. 300 IN NS ns.example.net.", "ns1.example.com. 300 IN A 192.0.2.1", "*.example.com. 60 IN TXT a b",
 		"www.example.com. 60 IN CNAME web.example.com.", "web.example.com. 60 IN A 192.0.2.2", "web.example.com. 60 IN A 192.0.2.3",
 		"a.ent.example.com. 60 IN MX 1 nowhere.example.com.", "sub.example.com. 60 IN NS ns.sub.example.com.",
 		"ns.sub.example.com. 60 IN AAAA 2001:db8::1", "d.example.com. 60 IN DNAME example.net.", "*.w.example.com. 60 IN A 192.0.2.9",
-	} {
-		if err := b.AddRRset(change(t, l).New); err != nil {
-			t.Fatal(err)
-		}
 	}
 	for i := range 80 {
-		if err := b.AddRRset(change(t, fmt.Sprintf("h%d.example.com. 60 IN A 192.0.2.%d", i, i)).New); err != nil {
+		lines = append(lines, fmt.Sprintf("h%d.example.com. 60 IN A 192.0.2.%d", i, i))
+	}
+	return zoneOf(t, lines)
+}
+
+// zoneOf is the zone example.com. of records, one a line.
+func zoneOf(t *testing.T, lines []string) *Zone {
+	t.Helper()
+	b := NewBuilder(MustParseName("example.com."))
+	for _, l := range lines {
+		if err := b.AddRRset(change(t, l).New); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -372,13 +377,7 @@ func deniedZone(t *testing.T, with Denial) *Zone {
 			lines = append(lines, h+".example.com. 60 IN NSEC3 1 0 5 aabbccdd 2T7B4G4VSA5SMI47K61MV5BV1A22BOJR A RRSIG", h+".example.com. 60 IN RRSIG NSEC3 "+sig)
 		}
 	}
-	b := NewBuilder(MustParseName("example.com."))
-	for _, l := range lines {
-		if err := b.AddRRset(change(t, l).New); err != nil {
-			t.Fatal(err)
-		}
-	}
-	z := b.Zone()
+	z := zoneOf(t, lines)
 	if z.Denial() != with {
 		t.Fatalf("the zone denies with %d, want %d", z.Denial(), with)
 	}
@@ -409,7 +408,7 @@ func TestImageLayout(t *testing.T) {
 func FuzzImage(f *testing.F) {
 	f.Add(uint64(1), []byte{0, 0, 0, 1})
 	f.Add(uint64(2), []byte{200, 0, 0, 0xff, 3, 1, 0, 7})
-	f.Fuzz(damageImage)
+	f.Fuzz(func(t *testing.T, seed uint64, edits []byte) { damaged(t, seed, edits) })
 }
 
 // TestImageDamaged is FuzzImage for random damage.
@@ -433,8 +432,6 @@ func TestImageDamaged(t *testing.T) {
 		t.Errorf("%d of %d damaged images were refused", refused, runs)
 	}
 }
-
-func damageImage(t *testing.T, seed uint64, edits []byte) { damaged(t, seed, edits) }
 
 // damaged makes edits, four octets each, to an image: an offset of three octets, and what to add to the octet there.
 func damaged(t *testing.T, seed uint64, edits []byte) (refused bool) {

@@ -64,7 +64,7 @@ func randomCuts(r *rand.Rand) []RRset {
 				host = "*." + cut
 			}
 			add(cut, dns.TypeNS, 60, wireOf(anyCase(host)))
-			if Name, err := ParseName(host); err == nil && Name.Within(MustParseName(origin)) {
+			if name, err := ParseName(host); err == nil && name.Within(MustParseName(origin)) {
 				addresses(host)
 			}
 		}
