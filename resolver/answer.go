@@ -33,9 +33,9 @@ func (w *Worker) answer(cat *zones.Catalog, query []byte, from *Source, out []by
 	if q.plain && w.rcode == dns.RcodeSuccess && cat != nil {
 		if at.zone = cat.Find(&w.key, w.key.Labels()); at.zone != nil {
 			at.found = at.zone.Find(&w.key)
-			if answer := w.short(&at, query, out); answer != nil {
+			if answer, o := w.short(&at, query, out); answer != nil {
 				w.current, w.qname = nil, nil
-				return answer, Outcome{Zone: at.zone, Node: at.found.Node, manner: manner{KindAnswer, w.flags}}
+				return answer, o
 			}
 		}
 	}

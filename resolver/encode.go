@@ -30,11 +30,7 @@ type encoder struct {
 // encode writes the response to query into out.
 func (w *Worker) encode(query, out []byte) []byte {
 	q, r, e := &w.req, &w.res, &w.enc
-	limit := min(len(out), maxMessage)
-	if w.via == UDP {
-		limit = min(limit, q.size, w.policy.MaxUDPSize)
-	}
-	tail := w.tailLen()
+	limit, tail := w.limit(out), w.tailLen()
 	if q.end+tail > limit && w.tsig != nil {
 		w.tsig = nil // names of 255 octets in 512: the code alone has to do
 		tail = w.tailLen()
@@ -75,6 +71,15 @@ func (w *Worker) encode(query, out []byte) []byte {
 	binary.BigEndian.PutUint16(msg[10:], counts[2])
 	e.msg = nil
 	return msg
+}
+
+// limit returns how large the answer in out may be.
+func (w *Worker) limit(out []byte) int {
+	limit := min(len(out), maxMessage)
+	if w.via == UDP {
+		limit = min(limit, w.req.size, w.policy.MaxUDPSize)
+	}
+	return limit
 }
 
 // begin starts a message with head, a header and a question, which fit in any buffer that Answer is given.

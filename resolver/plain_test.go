@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/miekg/dns"
@@ -71,7 +72,10 @@ func TestPlain(t *testing.T) {
 		{"example. MX", false},
 		{"www.example. A", false},
 		{"x.w.example. A", false},
-		{"ns.sub.example. A", false},
+		{"sub.example. A", true},
+		{"NS.sub.example. AAAA +dnssec", true},
+		{"sub.example. NS", false},
+		{"sub.example. DS", false},
 		{"x.d.example. A", false},
 		{"elsewhere. A", false},
 	})
@@ -87,6 +91,7 @@ func TestPlainSigned(t *testing.T) {
 		{"h0007.example. TXT +dnssec", false},
 		{"x.wild.example. A +dnssec", false},
 		{"missing.example. A +dnssec", false},
+		{"www.d0007.example. A", true},
 		{"www.d0007.example. A +dnssec", false},
 	})
 }
@@ -119,7 +124,11 @@ func goesShort(w *Worker, cat *zones.Catalog, query []byte) bool {
 		return false
 	}
 	z := cat.Find(&w.key, w.key.Labels())
-	return z != nil && w.short(&place{z, z.Find(&w.key)}, query, make([]byte, maxMessage)) != nil
+	if z == nil {
+		return false
+	}
+	answer, _ := w.short(&place{z, z.Find(&w.key)}, query, make([]byte, maxMessage))
+	return answer != nil
 }
 
 // TestPlainAtTheLimit has answers grow past what the client, the policy and the room for them allow.
@@ -138,6 +147,34 @@ func TestPlainAtTheLimit(t *testing.T) {
 				send(t, NewWorker(Policy{MaxUDPSize: 512}), cat, query, via)
 				send(t, NewWorker(Policy{MaxUDPSize: 512, Cookies: testCookies(t)}), cat, query, via)
 			}
+		}
+	}
+}
+
+// TestPlainReferralAtTheLimit has questions grow until the referral does not fit behind them: then something is left out, the long way.
+func TestPlainReferralAtTheLimit(t *testing.T) {
+	text := "@ SOA ns h 1 2 3 4 5\n@ NS ns\nsub NS outside.\n"
+	for i := range 7 {
+		text += fmt.Sprintf("sub NS ns%d.sub\nns%[1]d.sub A 192.0.2.1\n", i)
+	}
+	cat := parseCatalog(t, "example.", text)
+	w := NewWorker(Policy{Cookies: testCookies(t)})
+	for _, options := range []string{"", " +edns", " +dnssec", " +bufsize=512", " +cookie", " +bufsize=512 +cookie"} {
+		long := 0
+		for octets := 100; octets < 230; octets++ {
+			name := "sub.example. A" + options
+			for left := octets; left > 0; left -= 61 {
+				name = strings.Repeat("x", min(left, 60)) + "." + name
+			}
+			query := pack(t, parseQuery(t, name).msg)
+			send(t, w, cat, query, TCP)
+			send(t, w, cat, query, UDP)
+			if w.parse(query); !goesShort(w, cat, query) {
+				long++
+			}
+		}
+		if small := options == "" || strings.Contains(options, "=512"); small != (long > 0) || long == 130 {
+			t.Errorf("options %q: %d of 130 answers went the long way", options, long)
 		}
 	}
 }

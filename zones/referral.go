@@ -38,11 +38,25 @@ func (z *Zone) Delegation(n Node) (ns Set, r Referral, ok bool) {
 	if !ok {
 		return Set{}, Referral{}, false
 	}
-	if s.flags&setReferral != 0 && (z.over == nil || !z.over.covers && !z.over.glue) {
-		end := len(s.body)
-		r = Referral{s.body[end-s.referral() : end-2], s.count}
+	return s.out(), z.prepared(&s), true
+}
+
+// Referral is the prepared referral of Delegation alone.
+func (z *Zone) Referral(n Node) Referral {
+	s, ok := nodeType(z.node(n), dns.TypeNS)
+	if !ok {
+		return Referral{}
 	}
-	return s.out(), r, true
+	return z.prepared(&s)
+}
+
+// prepared returns the referral that lies behind the NS set of a cut, where it still holds.
+func (z *Zone) prepared(s *set) Referral {
+	if s.flags&setReferral == 0 || z.over != nil && (z.over.covers || z.over.glue) {
+		return Referral{}
+	}
+	end := len(s.body)
+	return Referral{s.body[end-s.referral() : end-2], s.count}
 }
 
 // Put writes the referral at offset at of msg, in which the cut's name stands uncompressed at offset owner, both below
