@@ -3,7 +3,6 @@ package integration
 import (
 	be "encoding/binary"
 	"errors"
-	"io"
 	"net"
 	"sync"
 	"testing"
@@ -124,7 +123,7 @@ func (a *asker) some(questions []question, answers [][]byte, part []int) {
 }
 
 // silence is how long an answer may take before it is asked for again.
-const silence = 2 * time.Second
+const silence = 5 * time.Second
 
 func (a *asker) overUDP(questions []question, answers [][]byte, part []int) error {
 	// A socket of its own for each part: late answers to an earlier one are not heard.
@@ -143,12 +142,11 @@ func (a *asker) overUDP(questions []question, answers [][]byte, part []int) erro
 		}
 	}
 	for range part {
-		a.udp.SetReadDeadline(time.Now().Add(silence))
-		n, err := a.udp.Read(a.buffer[:])
+		answer, err := receive(a.udp, a.buffer[:], silence)
 		if err != nil {
 			return err
 		}
-		if err := take(answers, part, a.buffer[:n]); err != nil {
+		if err := take(answers, part, answer); err != nil {
 			return err
 		}
 	}
@@ -164,24 +162,19 @@ func (a *asker) overTCP(questions []question, answers [][]byte, part []int) erro
 	}
 	a.out = a.out[:0]
 	for at, i := range part {
-		a.out = be.BigEndian.AppendUint16(a.out, uint16(len(questions[i].wire)))
-		start := len(a.out)
-		a.out = append(a.out, questions[i].wire...)
+		start := len(a.out) + 2
+		a.out = frame(a.out, questions[i].wire)
 		be.BigEndian.PutUint16(a.out[start:], uint16(at))
 	}
 	if _, err := a.tcp.Write(a.out); err != nil {
 		return err
 	}
 	for range part {
-		a.tcp.SetReadDeadline(time.Now().Add(silence))
-		if _, err := io.ReadFull(a.tcp, a.buffer[:2]); err != nil {
+		answer, err := receive(a.tcp, nil, silence)
+		if err != nil {
 			return err
 		}
-		n := int(be.BigEndian.Uint16(a.buffer[:]))
-		if _, err := io.ReadFull(a.tcp, a.buffer[:n]); err != nil {
-			return err
-		}
-		if err := take(answers, part, a.buffer[:n]); err != nil {
+		if err := take(answers, part, answer); err != nil {
 			return err
 		}
 	}

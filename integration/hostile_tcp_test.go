@@ -12,11 +12,6 @@ import (
 	"github.com/miekg/dns"
 )
 
-// frame puts the length in front (RFC 1035 4.2.2).
-func frame(b, p []byte) []byte {
-	return append(bin.BigEndian.AppendUint16(b, uint16(len(p))), p...)
-}
-
 // dial opens a connection that hangs at most as long as anything may.
 func (h *hostile) dial() (*net.TCPConn, error) {
 	h.connections.Add(1)
@@ -131,16 +126,6 @@ func (m *mangler) parts(b []byte) (parts [][]byte) {
 		parts = append(parts, b)
 	}
 	return parts
-}
-
-func readFrame(conn io.Reader) ([]byte, error) {
-	var head [2]byte
-	if _, err := io.ReadFull(conn, head[:]); err != nil {
-		return nil, err
-	}
-	b := make([]byte, bin.BigEndian.Uint16(head[:]))
-	_, err := io.ReadFull(conn, b)
-	return b, err
 }
 
 // good asks a good question over a connection of its own.

@@ -69,28 +69,25 @@ func (h *hostile) batch(sent [][]byte, waiting map[uint16][]byte, buf []byte, nu
 		}
 	}
 	for len(waiting) > 0 {
-		if err := conn.SetReadDeadline(time.Now().Add(silence)); err != nil {
-			return err
-		}
-		k, err := conn.Read(buf)
+		got, err := receive(conn, buf, silence)
 		if errors.Is(err, os.ErrDeadlineExceeded) {
 			return nil
 		}
 		if err != nil {
 			return err
 		}
-		if k < 2 {
-			return fmt.Errorf("a reply of %d octets", k)
+		if len(got) < 2 {
+			return fmt.Errorf("a reply of %d octets", len(got))
 		}
-		id := bin.BigEndian.Uint16(buf)
+		id := bin.BigEndian.Uint16(got)
 		p, ok := waiting[id]
 		if !ok {
-			return fmt.Errorf("a reply that is not due, or a second one: %x", buf[:k])
+			return fmt.Errorf("a reply that is not due, or a second one: %x", got)
 		}
 		delete(waiting, id)
 		if id != probeID {
-			h.note(p, buf[:k], true)
-		} else if fault := goodFault(number, buf[:k]); fault != "" {
+			h.note(p, got, true)
+		} else if fault := goodFault(number, got); fault != "" {
 			return errors.New(fault)
 		}
 	}
@@ -106,21 +103,18 @@ func roundTrip(t *testing.T, conn net.Conn, wire, buf []byte, before func([]byte
 		if _, err := conn.Write(wire); err != nil {
 			t.Fatal(err)
 		}
-		if err := conn.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
-			t.Fatal(err)
-		}
 		for {
-			k, err := conn.Read(buf)
+			got, err := receive(conn, buf, 10*time.Second)
 			if errors.Is(err, os.ErrDeadlineExceeded) {
 				break // lost
 			}
 			if err != nil {
 				t.Fatal(err)
 			}
-			if k >= 2 && buf[0] == wire[0] && buf[1] == wire[1] {
-				return buf[:k], sent
+			if len(got) >= 2 && [2]byte(got) == [2]byte(wire) {
+				return got, sent
 			}
-			before(buf[:k])
+			before(got)
 		}
 	}
 	return nil, sent

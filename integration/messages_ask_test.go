@@ -5,7 +5,6 @@ import (
 	be "encoding/binary"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"os"
 	"slices"
@@ -81,35 +80,16 @@ var probeWire = func() []byte {
 	return withID(wire, 0x7e57)
 }()
 
-// framed returns a message as TCP carries it.
-func framed(wire []byte) []byte {
-	return append(be.BigEndian.AppendUint16(nil, uint16(len(wire))), wire...)
-}
-
 func (m *messenger) send(wire []byte) error {
 	if m.tcp {
-		wire = framed(wire)
+		wire = frame(nil, wire)
 	}
 	_, err := m.conn.Write(wire)
 	return err
 }
 
 // read reads the next message.
-func (m *messenger) read() ([]byte, error) {
-	if err := m.conn.SetReadDeadline(time.Now().Add(replyWait)); err != nil {
-		return nil, err
-	}
-	if !m.tcp {
-		n, err := m.conn.Read(m.buffer[:])
-		return m.buffer[:n], err
-	}
-	if _, err := io.ReadFull(m.conn, m.buffer[:2]); err != nil {
-		return nil, err
-	}
-	n := int(be.BigEndian.Uint16(m.buffer[:]))
-	_, err := io.ReadFull(m.conn, m.buffer[:n])
-	return m.buffer[:n], err
-}
+func (m *messenger) read() ([]byte, error) { return receive(m.conn, m.buffer[:], replyWait) }
 
 // messageStep is one thing that is done to a connection.
 type messageStep struct {
@@ -161,7 +141,7 @@ func (m *messenger) play(steps []messageStep, want *messageWant) (diff string) {
 			id++
 			wire := withID(q, id)
 			open[id] = wire
-			out = append(out, framed(wire)...)
+			out = frame(out, wire)
 		}
 		out = append(out, s.octets...)
 		size := len(out)
