@@ -2,7 +2,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -32,20 +37,28 @@ type problemJSON struct {
 
 func (c *cli) checkCommand() *cobra.Command {
 	var resolve bool
+	var origin string
 	cmd := &cobra.Command{
-		Use:   "check",
+		Use:   "check [FILE | ZONE]...",
 		Short: "Report every problem of configuration, zones and rules",
 		Long: `Check reads mangrove.yaml, every zone file with what it includes, and every NAME.yaml, and prints all problems as
 file:line:col, then a count. Of zones that come signed it verifies every signature, which loading them does not. It
 changes nothing and needs no server. It exits 1 when there is an error; warnings alone pass.
 
+With FILE or ZONE it reads these alone of the zone files, wherever they are; --origin says which zone a FILE is for that is not named NAME.zone.
+
 It asks nobody for the targets of ALIAS records, unless told so (--resolve).`,
 		Example: `  mangrove check
   mangrove check --resolve
-  mangrove check --zones ./zones --json`,
-		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			rep := c.check(cmd.Context(), resolve)
+  mangrove check --zones ./zones --json
+  mangrove check old/example.com.zone
+  mangrove check --origin example.com /etc/bind/db.example.com`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o, err := checkOptions(origin, args)
+			if err != nil {
+				return usageError{cmd.CommandPath(), err}
+			}
+			rep := c.check(cmd.Context(), args, o.Origin, resolve)
 			if c.json {
 				if err := c.printJSON(rep); err != nil {
 					return err
@@ -60,12 +73,24 @@ It asks nobody for the targets of ALIAS records, unless told so (--resolve).`,
 		},
 	}
 	c.jsonFlag(cmd)
+	cmd.Flags().StringVar(&origin, "origin", "", "zone that the file is for (default by its name)")
 	cmd.Flags().BoolVar(&resolve, "resolve", false, "ask for the targets of ALIAS records, too")
 	return cmd
 }
 
-// check reads everything and collects what is wrong with it.
-func (c *cli) check(ctx context.Context, resolve bool) *checkReport {
+// checkOptions are how files are to be read; the error says that they can't be.
+func checkOptions(origin string, args []string) (zonefile.Options, error) {
+	switch {
+	case slices.Contains(args, standardInput):
+		return zonefile.Options{}, errors.New("standard input can't be checked: name a file")
+	case origin != "" && len(args) != 1:
+		return zonefile.Options{}, errors.New("--origin is for one FILE")
+	}
+	return readOptions(origin, args)
+}
+
+// check reads everything, or of the zone files those that args name, and collects what is wrong with it.
+func (c *cli) check(ctx context.Context, args []string, origin zones.Name, resolve bool) *checkReport {
 	rep := &checkReport{Problems: []problemJSON{}}
 	cfg, problems := loadConfig(findConfig(c.configPath))
 	cfg.override(c.flags)
@@ -78,16 +103,13 @@ func (c *cli) check(ctx context.Context, resolve bool) *checkReport {
 			rep.add(problems)
 		}
 	}
-	files, problems, err := zonefile.ZoneFiles(cfg.Zones)
-	if err != nil {
-		problems = append(problems, zones.Problem{Pos: zones.Pos{File: cfg.Zones}, Severity: zones.Error, Text: readProblem(err)})
-	}
+	files, problems := filesToCheck(cfg, args, origin)
 	rep.add(problems)
 	aliases := aliasCheck{cfg: cfg, resolve: resolve}
 	var reader zonefile.Reader
 	for _, f := range files {
 		rep.Zones++
-		src := readSource(&reader, cfg, f, time.Time{}, verifySignatures)
+		src := readSource(&reader, cfg.readingFrom(f.Path), f, time.Time{}, verifySignatures)
 		rep.add(src.problems())
 		rep.add(src.expiring(time.Now()))
 		aliases.add(src)
@@ -95,6 +117,57 @@ func (c *cli) check(ctx context.Context, resolve bool) *checkReport {
 	rep.Aliases, rep.Resolved = aliases.targets(), resolve
 	rep.add(aliases.problems(ctx))
 	return rep
+}
+
+// filesToCheck are the zone files that args name, else all of the zones directory.
+func filesToCheck(cfg *config, args []string, origin zones.Name) (files []zonefile.ZoneFile, problems []zones.Problem) {
+	if len(args) == 0 {
+		files, problems, err := zonefile.ZoneFiles(cfg.Zones)
+		if err != nil {
+			problems = append(problems, zones.Problem{Pos: zones.Pos{File: cfg.Zones}, Severity: zones.Error, Text: readProblem(err)})
+		}
+		return files, problems
+	}
+	for _, arg := range args {
+		f, err := fileToCheck(cfg, arg, origin)
+		if err != nil {
+			problems = append(problems, zones.Problem{Pos: zones.Pos{File: arg}, Severity: zones.Error, Text: err.Error()})
+			continue
+		}
+		files = append(files, f)
+	}
+	return files, problems
+}
+
+// fileToCheck finds one file. The error does not repeat arg.
+func fileToCheck(cfg *config, arg string, origin zones.Name) (f zonefile.ZoneFile, err error) {
+	f.Path, err = fileOf(func() (*config, error) { return cfg, nil }, arg)
+	var pathErr *fs.PathError
+	if errors.As(err, &pathErr) && pathErr.Path == arg {
+		return f, errors.New(readProblem(err))
+	}
+	if f.Origin = origin; err == nil && origin.IsZero() {
+		f.Origin, err = zonefile.OriginOf(filepath.Base(f.Path))
+	}
+	if err != nil {
+		return f, nameless(err)
+	}
+	_, configErr := os.Stat(zoneConfigPath(f.Path))
+	f.Config = configErr == nil && zonefile.IsZoneFile(filepath.Base(f.Path))
+	return f, nil
+}
+
+// readingFrom returns the configuration for a file that may be elsewhere than in the zones directory: what it includes must be below
+// its own directory then.
+func (c *config) readingFrom(path string) *config {
+	root, rootErr := filepath.Abs(c.Zones)
+	dir, err := filepath.Abs(filepath.Dir(path))
+	if rel, relErr := filepath.Rel(root, dir); errors.Join(rootErr, err, relErr) == nil && filepath.IsLocal(rel) {
+		return c
+	}
+	elsewhere := *c
+	elsewhere.Zones = filepath.Dir(path)
+	return &elsewhere
 }
 
 // verifySignatures is the judge of a zone that comes signed.

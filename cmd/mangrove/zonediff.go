@@ -199,7 +199,7 @@ func parseSerial(text string) (uint32, error) {
 
 // fileOf reads the file that a zone has now, as the server does.
 func (r *zoneReader) fileOf(origin zones.Name) (zoneVersion, error) {
-	f, err := r.cli.zoneFileOf(origin)
+	f, err := zoneFileOf(r.cli.config, origin)
 	if err != nil {
 		return zoneVersion{}, err
 	}

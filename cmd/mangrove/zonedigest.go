@@ -64,7 +64,7 @@ signature has to be made anew (RFC 8976 3.1).`,
 			if err != nil {
 				return usageError{cmd.CommandPath(), err}
 			}
-			path, err := c.fileOf(args[0])
+			path, err := fileOf(c.config, args[0])
 			if err != nil {
 				return err
 			}

@@ -121,7 +121,7 @@ func (c *cli) filesOf(args []string) (files []string, failed bool) {
 		return files, hasErrors(problems)
 	}
 	for _, arg := range args {
-		path, err := c.fileOf(arg)
+		path, err := fileOf(c.config, arg)
 		if err != nil {
 			c.complain(err)
 			failed = true
@@ -132,8 +132,8 @@ func (c *cli) filesOf(args []string) (files []string, failed bool) {
 	return files, failed
 }
 
-// fileOf finds one file.
-func (c *cli) fileOf(arg string) (string, error) {
+// fileOf finds one file: by path, else by zone.
+func fileOf(configured func() (*config, error), arg string) (string, error) {
 	if arg == standardInput {
 		return arg, nil
 	}
@@ -148,7 +148,7 @@ func (c *cli) fileOf(arg string) (string, error) {
 	if !errors.Is(err, fs.ErrNotExist) || nameErr != nil || strings.ContainsRune(arg, filepath.Separator) {
 		return "", err
 	}
-	f, err := c.zoneFileOf(origin)
+	f, err := zoneFileOf(configured, origin)
 	if err != nil {
 		return "", err
 	}
@@ -156,8 +156,8 @@ func (c *cli) fileOf(arg string) (string, error) {
 }
 
 // zoneFileOf finds the file of a zone in the zones directory.
-func (c *cli) zoneFileOf(origin zones.Name) (zonefile.ZoneFile, error) {
-	cfg, err := c.config()
+func zoneFileOf(configured func() (*config, error), origin zones.Name) (zonefile.ZoneFile, error) {
+	cfg, err := configured()
 	if err != nil {
 		return zonefile.ZoneFile{}, err
 	}

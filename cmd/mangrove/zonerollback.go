@@ -51,7 +51,7 @@ It is refused where records that differ stand in an included file, or are made b
 }
 
 func (c *cli) rollback(cmd *cobra.Command, op operator, origin zones.Name, serial uint32, yes bool) error {
-	file, err := c.zoneFileOf(origin)
+	file, err := zoneFileOf(c.config, origin)
 	if err != nil {
 		return err
 	}
