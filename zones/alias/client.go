@@ -39,7 +39,7 @@ type Client struct {
 }
 
 // Ask asks for the addresses of target of one family, one server after the other until one answers. An error says of each
-// server why it gave no answer.
+// server that was asked why it gave no answer. It ends with ctx.
 func (c *Client) Ask(ctx context.Context, target zones.Name, v6 bool) (Reply, error) {
 	servers, err := c.Servers()
 	if err != nil {
@@ -69,11 +69,11 @@ func (c *Client) Ask(ctx context.Context, target zones.Name, v6 bool) (Reply, er
 				c.good.Store(uint32(at))
 				return reply, nil
 			}
-			if err := over(ctx); err != nil {
-				return Reply{}, err
-			}
 			if try == 0 {
 				errs = append(errs, fmt.Errorf("resolver %s: %w", servers[at], err))
+			}
+			if over(ctx) != nil {
+				return Reply{}, oneLine(errs)
 			}
 		}
 	}
@@ -103,10 +103,10 @@ func exchange(ctx context.Context, server netip.AddrPort, q *dns.Msg, timeout ti
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	client := &dns.Client{Net: "udp", Timeout: timeout, UDPSize: udpSize}
-	m, _, err := client.ExchangeContext(ctx, q, server.String())
+	m, err := roundTrip(ctx, client, server, q)
 	if err == nil && m.Truncated {
 		client.Net = "tcp"
-		m, _, err = client.ExchangeContext(ctx, q, server.String())
+		m, err = roundTrip(ctx, client, server, q)
 	}
 	if err != nil {
 		return nil, reason(err)
@@ -115,6 +115,23 @@ func exchange(ctx context.Context, server netip.AddrPort, q *dns.Msg, timeout ti
 		return nil, errors.New("its answer is not to the question")
 	}
 	return m, nil
+}
+
+// roundTrip asks one server over one connection of its own. dns.Client heeds the deadline of a context, but not its end before that.
+func roundTrip(ctx context.Context, client *dns.Client, server netip.AddrPort, q *dns.Msg) (*dns.Msg, error) {
+	conn, err := client.DialContext(ctx, server.String())
+	if err != nil {
+		return nil, err
+	}
+	closed := context.AfterFunc(ctx, func() { _ = conn.Close() }) // whoever reads from it has the error
+	m, _, err := client.ExchangeWithConnContext(ctx, q, conn)
+	if closed() {
+		_ = conn.Close() // the answer is there, or why it is not
+	}
+	if err != nil && ctx.Err() != nil {
+		err = ctx.Err()
+	}
+	return m, err
 }
 
 // reason returns err without the addresses that stand in it: who was asked is said beside it.

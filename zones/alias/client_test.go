@@ -3,6 +3,7 @@ package alias
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/netip"
 	"slices"
@@ -280,8 +281,43 @@ func TestClientSilent(t *testing.T) {
 	s := serveDNS(t, func(*dns.Msg, bool) *dns.Msg { return nil })
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	if _, err := client(s).Ask(ctx, zones.MustParseName("t.example."), false); !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("got %v", err)
+	if r, err := client(s).Ask(ctx, zones.MustParseName("t.example."), false); err == nil || s.udp.Load() != 1 {
+		t.Errorf("got %v, %v, asked %d times", r, err, s.udp.Load())
+	}
+}
+
+// Who is over while a server is silent is over at once, and not when the server's time is.
+func TestClientCancelled(t *testing.T) {
+	for _, truncated := range []bool{false, true} {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		s := serveDNS(t, func(q *dns.Msg, tcp bool) *dns.Msg {
+			if truncated && !tcp {
+				m := answer(q, dns.RcodeSuccess)
+				m.Truncated = true
+				return m
+			}
+			cancel()
+			return nil
+		})
+		q := new(dns.Msg).SetQuestion("t.example.", dns.TypeA)
+		if _, err := exchange(ctx, s.addr, q, time.Hour); !errors.Is(err, context.Canceled) { // else it takes an hour
+			t.Errorf("truncated %v: got %v", truncated, err)
+		}
+	}
+}
+
+// When the time is up, it is said who was silent.
+func TestClientOutOfTime(t *testing.T) {
+	silent := func() *server { return serveDNS(t, func(*dns.Msg, bool) *dns.Msg { return nil }) }
+	failing := serveDNS(t, func(q *dns.Msg, _ bool) *dns.Msg { return answer(q, dns.RcodeServerFailure) })
+	last := silent()
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	_, err := client(failing, last).Ask(ctx, zones.MustParseName("t.example."), false)
+	want := fmt.Sprintf("resolver %s: SERVFAIL; resolver %s: no answer in time", failing.addr, last.addr)
+	if err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
 	}
 }
 

@@ -3,7 +3,10 @@ package alias
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
+
+	"github.com/mangrove-dns/mangrove/zones"
 )
 
 // askTimeout bounds how long a target is asked for, all servers and tries together.
@@ -15,8 +18,8 @@ const spread = 0.1
 // First asks for those targets of which nothing is known yet, and returns when each was asked for once, or ctx ends. Run need
 // not run. A question that ctx cuts short counts for nothing.
 func (k *Keeper) First(ctx context.Context) {
-	room := make(chan struct{}, k.opts.Parallel)
 	var all sync.WaitGroup
+	var list []*target
 	k.mu.Lock()
 	for _, t := range k.targets {
 		if t.Own || t.asked || t.Whole() {
@@ -32,17 +35,17 @@ func (k *Keeper) First(ctx context.Context) {
 			continue
 		}
 		k.startLocked(t)
+		list = append(list, t)
+	}
+	k.mu.Unlock()
+	var next atomic.Int64
+	for range min(len(list), k.opts.Parallel) {
 		all.Go(func() {
-			select {
-			case room <- struct{}{}:
-				k.refresh(ctx, t)
-				<-room
-			case <-ctx.Done():
-				k.refresh(ctx, t)
+			for i := next.Add(1) - 1; i < int64(len(list)); i = next.Add(1) - 1 {
+				k.refresh(ctx, list[i])
 			}
 		})
 	}
-	k.mu.Unlock()
 	all.Wait()
 }
 
@@ -110,13 +113,7 @@ func (k *Keeper) refresh(ctx context.Context, t *target) {
 	k.mu.Lock()
 	asks := t.Asks
 	k.mu.Unlock()
-	bounded, cancel := context.WithTimeout(ctx, askTimeout)
-	defer cancel()
-	var v4, v6 outcome
-	var both sync.WaitGroup
-	both.Go(func() { v4.Reply, v4.err = k.opts.Ask(bounded, asks, false) })
-	both.Go(func() { v6.Reply, v6.err = k.opts.Ask(bounded, asks, true) })
-	both.Wait()
+	v4, v6 := k.ask(ctx, asks)
 
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -138,6 +135,20 @@ func (k *Keeper) refresh(ctx context.Context, t *target) {
 	k.due.put(t)
 }
 
+// ask asks for both families of a name, unless ctx is over.
+func (k *Keeper) ask(ctx context.Context, name zones.Name) (v4, v6 outcome) {
+	if err := over(ctx); err != nil {
+		return outcome{err: err}, outcome{err: err}
+	}
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	var both sync.WaitGroup
+	both.Go(func() { v4.Reply, v4.err = k.opts.Ask(ctx, name, false) })
+	both.Go(func() { v6.Reply, v6.err = k.opts.Ask(ctx, name, true) })
+	both.Wait()
+	return v4, v6
+}
+
 // pauseLocked returns how long it is until t is asked for again.
 func (k *Keeper) pauseLocked(t *target, v4, v6 outcome) time.Duration {
 	d := k.opts.Max
@@ -146,16 +157,13 @@ func (k *Keeper) pauseLocked(t *target, v4, v6 outcome) time.Duration {
 		if n := t.failures; n <= 10 {
 			d = min(d, k.opts.Min<<(n-1))
 		}
-	} else {
-		for _, o := range [...]outcome{v4, v6} {
-			if o.has() {
-				d = min(d, o.TTL)
-			}
+	}
+	for _, o := range [...]outcome{v4, v6} { // one that has addresses does not wait for the other's failures
+		if o.has() {
+			d = min(d, o.TTL)
 		}
 	}
-	if t.Problem == "" || t.turns > steady {
-		d = max(d, min(k.opts.Max, k.opts.Min<<max(0, t.turns-steady)))
-	}
+	d = max(d, min(k.opts.Max, k.opts.Min<<max(0, t.turns-steady)))
 	if t.Rotating = t.turns > steady; t.Rotating {
 		t.Every = d
 	} else {
