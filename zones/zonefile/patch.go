@@ -16,7 +16,8 @@ import (
 var ErrElsewhere = errors.New("it does not stand in the file itself")
 
 // Patch returns the text of the master file at path, changed so that it holds exactly what target does. Only the
-// records that differ are touched: the rest stays as its author wrote it, to the octet. A new record goes behind those of its name, or to the end;
+// records that differ are touched: the rest stays as its author wrote it, to the octet. A record that takes the place of another of its name and
+// type is written as that one was. A new record goes behind those of its name, or to the end;
 // a comment on a record that goes away goes with it, one on a record that changes stays. The text is read again and held to target before
 // it is returned. ErrElsewhere and ErrMeaning say that it cannot be done; the file has no errors.
 func Patch(path string, data []byte, target *zones.Zone, o Options) ([]byte, error) {
@@ -31,15 +32,18 @@ func Patch(path string, data []byte, target *zones.Zone, o Options) ([]byte, err
 	if err := p.plan(); err != nil {
 		return nil, fmt.Errorf("patch %s: %w", path, err)
 	}
-	out := p.text()
-	after, err := formatRead(path, out, o)
-	if err != nil {
-		return nil, err
+	// How a record was written may leave its TTL to those before it, which are no more what they were.
+	for _, p.alike = range []bool{true, false} {
+		out := p.text()
+		after, err := formatRead(path, out, o)
+		if err != nil {
+			return nil, err
+		}
+		if after.Errors == 0 && len(zones.Diff(target, after.Zone)) == 0 {
+			return out, nil
+		}
 	}
-	if after.Errors > 0 || len(zones.Diff(target, after.Zone)) > 0 {
-		return nil, fmt.Errorf("patch %s: %w", path, ErrMeaning)
-	}
-	return out, nil
+	return nil, fmt.Errorf("patch %s: %w", path, ErrMeaning)
 }
 
 // patcher is the state of one Patch.
@@ -56,6 +60,7 @@ type patcher struct {
 	instead []string // data of the record that takes a piece's place, from its TTL on; "" for none
 	serial  string   // where the SOA's serial alone differs
 	behind  map[int][]newRecord
+	alike   bool // records are written as those in whose place they come
 }
 
 // newRecord is a record that is to come.
@@ -63,6 +68,8 @@ type newRecord struct {
 	owner zones.Name
 	set   zones.RRset
 	i     int
+	// sameTTL: its RRset had this TTL before.
+	sameTTL bool
 }
 
 // plan decides what becomes of each piece.
@@ -113,7 +120,7 @@ func (p *patcher) plan() error {
 			if c.Old.TTL == c.New.TTL && slices.ContainsFunc(c.Old.Data, func(n []byte) bool { return bytes.Equal(n, d) }) {
 				continue
 			}
-			r := newRecord{c.Name, c.New, i}
+			r := newRecord{c.Name, c.New, i, c.Old.TTL == c.New.TTL}
 			if len(free) > 0 {
 				p.behind[free[0]] = append(p.behind[free[0]], r)
 				free = free[1:]
@@ -164,11 +171,15 @@ func (p *patcher) text() []byte {
 	origin, owner := p.res.Origin, zones.Name{} // as a reader of the new text has them
 	done := 0
 	write := func(r newRecord, e *piece) {
-		b.Write(p.line(r, origin))
-		if e != nil && e.trail != "" {
-			b.WriteString(" " + e.trail)
+		line, ok := p.lineLike(r, e, owner, origin)
+		if !ok {
+			line = p.line(r, origin)
+			if e != nil && e.trail != "" {
+				line = append(line, " "+e.trail...)
+			}
+			line = append(line, '\n')
 		}
-		b.WriteByte('\n')
+		b.Write(line)
 		owner = r.owner
 	}
 	for i := range p.pieces {
@@ -199,11 +210,8 @@ func (p *patcher) text() []byte {
 			b.Write(p.data[e.start:e.end])
 			owner = p.owners[i]
 		}
-		list := p.behind[i]
-		if len(list) > 0 {
+		for n, r := range p.behind[i] {
 			p.endLine(&b)
-		}
-		for n, r := range list {
 			var from *piece
 			if n == 0 && p.gone[i] {
 				from = e
@@ -215,11 +223,9 @@ func (p *patcher) text() []byte {
 		}
 	}
 	b.Write(p.data[done:])
-	if list := p.behind[len(p.pieces)]; len(list) > 0 {
+	for _, r := range p.behind[len(p.pieces)] {
 		p.endLine(&b)
-		for _, r := range list {
-			write(r, nil)
-		}
+		write(r, nil)
 	}
 	return b.Bytes()
 }
@@ -243,4 +249,31 @@ func (p *patcher) line(r newRecord, origin zones.Name) []byte {
 	line := appendNameText(nil, []byte(r.owner.Wire()), q.origin)
 	line = fmt.Appendf(line, "\t%d\tIN\t", r.set.TTL)
 	return q.data(line, r.set, r.i, r.set.Data[r.i])
+}
+
+// lineLike is a record in place of another of its name and type: nothing but the data differs, neither blanks nor what is left out. It is
+// for records of one line without parentheses.
+func (p *patcher) lineLike(r newRecord, e *piece, owner, origin zones.Name) ([]byte, bool) {
+	if !p.alike || e == nil || !r.sameTTL {
+		return nil, false
+	}
+	h, ok := headOf(*e)
+	if !ok || len(h.data) == 0 {
+		return nil, false
+	}
+	typ, last := e.toks[h.headLast], h.data[len(h.data)-1]
+	typEnd, dataEnd := offsetOf(p.data, typ)+typ.width(), offsetOf(p.data, last)+last.width()
+	head, blanks, rest := p.data[e.start:typEnd], p.data[typEnd:offsetOf(p.data, h.data[0])], p.data[dataEnd:e.end]
+	behind, _, _ := bytes.Cut(rest, []byte(";"))
+	parentheses := bytes.ContainsAny(head, "()") || bytes.ContainsAny(blanks, "()") || bytes.ContainsAny(behind, "()")
+	q := printer{origin: origin.Wire()}
+	name, data, _ := bytes.Cut(q.data(nil, r.set, r.i, r.set.Data[r.i]), []byte("\t"))
+	if last.line != e.line || parentheses || string(name) != h.typ {
+		return nil, false
+	}
+	var line []byte
+	if e.blank && owner != r.owner {
+		line = appendNameText(nil, []byte(r.owner.Wire()), origin.Wire())
+	}
+	return slices.Concat(line, head, blanks, data, rest), true
 }

@@ -75,7 +75,7 @@ www	A	192.0.2.2 ; second
 	TXT	"x"
 www	300	IN	AAAA	2001:db8::1
 $ORIGIN sub
-a	300	IN	A	192.0.2.4
+a	A	192.0.2.4
 a	300	IN	A	192.0.2.5
 new.example.org.	300	IN	MX	10 mail
 `},
@@ -86,6 +86,35 @@ new.example.org.	300	IN	MX	10 mail
 				t.Fatal(err)
 			}
 			if diff := cmp.Diff(tt.want, string(got)); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestPatchAlike puts records in the place of others, which are written in all the ways that there are.
+func TestPatchAlike(t *testing.T) {
+	const top = "$TTL 300\n@ SOA ns1 host 1 2 3 4 5\n@ NS ns1\nns1 A 192.0.2.53\n"
+	for _, tt := range []struct{ name, from, to, want string }{
+		{"blanks", "www   in  a   192.0.2.1   ; the web\n", "www A 192.0.2.2\n", "www   in  a   192.0.2.2   ; the web\n"},
+		{"TTL", "www 300 IN A 192.0.2.1\n", "www A 192.0.2.2\n", "www 300 IN A 192.0.2.2\n"},
+		{"another TTL", "www 60 A 192.0.2.1\n", "www 90 A 192.0.2.2\n", "www\t90\tIN\tA\t192.0.2.2\n"},
+		{"TTLs that differ", "www 60 A 192.0.2.1\nwww 300 A 192.0.2.2\n", "www 60 A 192.0.2.2\nwww 60 A 192.0.2.3\n", "www 60 A 192.0.2.3\nwww 300 A 192.0.2.2\n"},
+		{"end of line", "www A 192.0.2.1\r\nx TXT y\r\n", "www A 192.0.2.2\nx TXT y\n", "www A 192.0.2.2\r\nx TXT y\r\n"},
+		{"end of file", "www A 192.0.2.1", "www A 192.0.2.2\n", "www A 192.0.2.2"},
+		{"end of file, and one more", "www A 192.0.2.1", "www A 192.0.2.2\nwww A 192.0.2.3\n", "www A 192.0.2.2\nwww\t300\tIN\tA\t192.0.2.3\n"},
+		{"owner before", "www A 192.0.2.1\n\tAAAA ::1\n  TXT a \"b c\"\n", "www AAAA ::2\nwww TXT d\n", "www\tAAAA ::2\n  TXT \"d\"\n"},
+		{"parentheses", "www TXT ( a\n b ) ; c\nx TXT (d) ; e\ny ( TXT d )\n", "www TXT z\nx TXT z\ny TXT z\n",
+			"www\t300\tIN\tTXT\t\"z\" ; c\nx\t300\tIN\tTXT\t\"z\" ; e\ny\t300\tIN\tTXT\t\"z\"\n"},
+		{"a semicolon in data", "www TXT \"a;b\" ; c\n", "www TXT d\n", "www TXT \"d\" ; c\n"},
+		{"another form", "www TYPE1 \\# 4 c0000201\n", "www A 192.0.2.2\n", "www\t300\tIN\tA\t192.0.2.2\n"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			got, err := Patch("example.org.zone", []byte(top+tt.from), parseGood(t, top+tt.to).Zone, Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(top+tt.want, string(got)); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
