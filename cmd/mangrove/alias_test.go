@@ -1,10 +1,13 @@
 package main
 
 import (
+	"fmt"
+	"math/rand/v2"
 	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -51,7 +54,7 @@ func TestResolvedSource(t *testing.T) {
 	src := &source{origin: zones.MustParseName("x.org"), zone: res.Zone, alias: aliasingOf(alias.Records(res.Zone, res.Where)), overlay: noRules}
 	take := func(from *source, addrs ...string) *source {
 		t.Helper()
-		next, err := from.resolved(known(addrs...))
+		next, _, err := from.resolved(known(addrs...), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -71,7 +74,7 @@ func TestResolvedSource(t *testing.T) {
 		{first, second, []string{"alias x.org. to lb.example.net.: with 192.0.2.2 without 192.0.2.1, 2001:db8::1"}},
 		{first, first, nil},
 	} {
-		if d := cmp.Diff(c.want, aliasReasons(c.from, c.to)); d != "" {
+		if d := cmp.Diff(c.want, aliasReasons(c.from.alias, c.to.alias, []int{0})); d != "" {
 			t.Error(d)
 		}
 	}
@@ -168,5 +171,65 @@ func TestCheckLastGood(t *testing.T) {
 		if got := lastGood(c.kept()[target]); got != s.want {
 			t.Errorf("got %q, want %q", got, s.want)
 		}
+	}
+}
+
+// Many records of one zone: what changes is looked at, nothing else; and that leads to the same zone as all at once.
+func TestResolvedInPart(t *testing.T) {
+	const n = 3000 // as many as make the zone too large to be built anew for each change
+	var text strings.Builder
+	text.WriteString("$TTL 300\n@ SOA ns h 1 3600 600 1209600 60\n@ NS ns\nns A 192.0.2.53\n")
+	for i := range n {
+		fmt.Fprintf(&text, "w%d ALIAS t%d.example.net.\n", i, i)
+	}
+	res, err := zonefile.ParseBytes("x.org.zone", []byte(text.String()), zonefile.Options{Origin: zones.MustParseName("x.org")})
+	if err != nil || res.Zone == nil {
+		t.Fatal(err, res)
+	}
+	answers := make(map[zones.Name]alias.Answer)
+	looks := 0
+	look := func(r alias.Record) alias.Answer {
+		looks++
+		return answers[r.Owner]
+	}
+	read := &source{origin: zones.MustParseName("x.org"), zone: res.Zone, alias: aliasingOf(alias.Records(res.Zone, res.Where)), overlay: noRules}
+	src, _, err := read.resolved(look, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	random := rand.New(rand.NewPCG(1, 2))
+	for step := range 300 {
+		at := make([]int, random.IntN(30))
+		for i := range at {
+			at[i] = random.IntN(n)
+		}
+		slices.Sort(at)
+		at = slices.Compact(at)
+		for _, i := range at {
+			list := []netip.Addr{netip.AddrFrom4([4]byte{192, 0, 2, byte(random.IntN(4))})}
+			answers[src.alias.records[i].Owner] = [...]alias.Answer{{}, {V4: alias.Family{Known: true, Addrs: list}}, {V4: alias.Family{Known: true, Addrs: list}, V6: alias.Family{Known: true}}}[random.IntN(3)]
+		}
+		before, content := src, ""
+		if step%50 == 0 {
+			content = src.content(nil)
+		}
+		looks = 0
+		next, what, err := src.resolved(look, append([]int{}, at...))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if looks > len(at) || len(what.at) > len(at) || (next == src) != (len(what.at) == 0) {
+			t.Fatalf("step %d: %d looks, %d changes for %d records", step, looks, len(what.at), len(at))
+		}
+		if src = next; content != "" && before.content(nil) != content {
+			t.Fatalf("step %d: the source of before has changed", step)
+		}
+	}
+	whole, _, err := read.resolved(look, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := zones.Diff(whole.loaded(), src.loaded()); len(d) > 0 || whole.content(nil) != src.content(nil) {
+		t.Errorf("other zones: %v", d)
 	}
 }

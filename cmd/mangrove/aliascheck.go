@@ -110,7 +110,7 @@ func lastGood(s alias.State) string {
 // take puts addresses into the sources, and says whether there were others before.
 func (c *aliasCheck) take(keeper *alias.Keeper) (changed bool) {
 	for i, src := range c.all {
-		next, err := src.resolved(keeper.Answer)
+		next, _, err := src.resolved(keeper.Answer, nil)
 		if err != nil || next == src {
 			continue // too many octets at a name: they stay unresolved, which is said
 		}

@@ -67,9 +67,9 @@ type app struct {
 	// checked, including, mirrored are those of zones with targets that are probed, with files that they include, with
 	// mirrors: there may be few of them among many. handing are mirrored ones of which providers don't know all yet.
 	checked, including, mirrored, handing map[zones.Name]*zoneState
-	// aliased are the zones that have ALIAS records; aliasTo, by target, which ones.
+	// aliased are the zones that have ALIAS records; aliasTo are those, by target.
 	aliased map[zones.Name]*zoneState
-	aliasTo map[zones.Name][]zones.Name
+	aliasTo map[zones.Name][]aliasUse
 
 	watched map[healthcheck.Key][]zones.Name
 	listen  []netip.AddrPort

@@ -119,15 +119,17 @@ func (k *Keeper) Set(records []Record) {
 	for _, r := range records {
 		k.owners[r.Owner] = r.Target
 	}
-	names := targets(records)
 	before := k.targets
-	k.targets = make(map[zones.Name]*target, len(names))
-	for _, name := range names {
-		t := before[name]
-		if t == nil {
-			t = k.newTarget(name)
+	k.targets = make(map[zones.Name]*target, len(before))
+	for _, r := range records {
+		if k.targets[r.Target] != nil {
+			continue
 		}
-		k.targets[name] = t
+		t := before[r.Target]
+		if t == nil {
+			t = k.newTarget(r.Target)
+		}
+		k.targets[r.Target] = t
 	}
 	k.holdLocked(ownersBefore, before)
 	for owner := range k.owners {
@@ -245,6 +247,15 @@ func (k *Keeper) State(name zones.Name) (State, bool) {
 
 // States returns how it stands with all targets, in canonical order, and who has them.
 func (k *Keeper) States() []State {
+	out := k.statesUnsorted() // to sort many takes long, and nobody is to wait for that
+	for _, s := range out {
+		slices.SortFunc(s.Owners, zones.Name.Compare)
+	}
+	slices.SortFunc(out, func(a, b State) int { return a.Target.Compare(b.Target) })
+	return out
+}
+
+func (k *Keeper) statesUnsorted() []State {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	owners := make(map[zones.Name][]zones.Name, len(k.targets))
@@ -255,10 +266,8 @@ func (k *Keeper) States() []State {
 	for _, t := range k.targets {
 		s := t.state()
 		s.Owners = owners[t.Target]
-		slices.SortFunc(s.Owners, zones.Name.Compare)
 		out = append(out, s)
 	}
-	slices.SortFunc(out, func(a, b State) int { return a.Target.Compare(b.Target) })
 	return out
 }
 

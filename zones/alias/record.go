@@ -39,18 +39,28 @@ func Records(z *zones.Zone, where func(zones.Name, uint16, int) zones.Pos) []Rec
 func Changes(records []Record, look func(Record) Answer) []zones.Change {
 	var out []zones.Change
 	for _, r := range records {
-		a := look(r)
-		for _, f := range [...]struct {
-			typ uint16
-			Family
-		}{{dns.TypeA, a.V4}, {dns.TypeAAAA, a.V6}} {
-			if len(f.Addrs) > 0 {
-				out = append(out, zones.Change{Name: r.Owner, Type: f.typ, New: r.addresses(f.typ, f.Addrs)})
-			}
+		out = r.Changes(out, Answer{}, look(r))
+	}
+	return out
+}
+
+// Changes appends to out what is to be changed in a zone where the owner of r has what one answer says, for it to have what another one
+// says. Of the zero Answer nothing was changed.
+func (r Record) Changes(out []zones.Change, from, to Answer) []zones.Change {
+	for _, f := range [...]struct {
+		typ      uint16
+		from, to []netip.Addr
+	}{{dns.TypeA, from.V4.Addrs, to.V4.Addrs}, {dns.TypeAAAA, from.V6.Addrs, to.V6.Addrs}} {
+		if !slices.Equal(f.from, f.to) {
+			out = append(out, zones.Change{Name: r.Owner, Type: f.typ, Old: r.addresses(f.typ, f.from), New: r.addresses(f.typ, f.to)})
 		}
-		if a.Whole() {
-			out = append(out, zones.Change{Name: r.Owner, Type: zones.TypeALIAS, Old: r.RRset()})
-		}
+	}
+	switch {
+	case from.Whole() == to.Whole():
+	case to.Whole():
+		out = append(out, zones.Change{Name: r.Owner, Type: zones.TypeALIAS, Old: r.RRset()})
+	default:
+		out = append(out, zones.Change{Name: r.Owner, Type: zones.TypeALIAS, New: r.RRset()})
 	}
 	return out
 }
@@ -61,19 +71,12 @@ func (r Record) RRset() zones.RRset {
 }
 
 func (r Record) addresses(typ uint16, addrs []netip.Addr) zones.RRset {
+	if len(addrs) == 0 {
+		return zones.RRset{}
+	}
 	s := zones.RRset{Name: r.Owner, Type: typ, TTL: r.TTL, Data: make([][]byte, len(addrs))}
 	for i, a := range addrs {
 		s.Data[i] = a.AsSlice()
 	}
 	return s
-}
-
-// targets returns the targets of records, each once, in canonical order.
-func targets(records []Record) []zones.Name {
-	out := make([]zones.Name, len(records))
-	for i, r := range records {
-		out[i] = r.Target
-	}
-	slices.SortFunc(out, zones.Name.Compare)
-	return slices.Compact(out)
 }
