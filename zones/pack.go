@@ -276,12 +276,9 @@ func (p *Packer) makeUnit(from, to int) int {
 
 // hasType says whether the runs from … to-1 have a record of a type.
 func (p *Packer) hasType(from, to int, typ uint16) bool {
-	for ; from < to; from++ {
-		_, records := p.run(*p.runs.at(uint32(from)))
-		for r, rest, ok := p.next(records); ok; r, rest, ok = p.next(rest) {
-			if r.typ == typ {
-				return true
-			}
+	for r := range p.each(from, to) {
+		if r.typ == typ {
+			return true
 		}
 	}
 	return false
@@ -290,13 +287,11 @@ func (p *Packer) hasType(from, to int, typ uint16) bool {
 // addRuns adds the runs from … to-1, which are of one name, to the builder.
 func (p *Packer) addRuns(from, to int) {
 	k := &p.packing
-	for ; from < to; from++ {
-		rel, records := p.run(*p.runs.at(uint32(from)))
-		k.owner = append(append(k.owner[:0], rel...), p.origin.wire...)
-		for r, rest, ok := p.next(records); ok; r, rest, ok = p.next(rest) {
-			added, sameTTL, err := k.builder.AddWire(k.owner, r.typ, r.ttl, r.data)
-			k.failed = k.failed || !added || !sameTTL || err != nil
-		}
+	rel, _ := p.run(*p.runs.at(uint32(from)))
+	k.owner = append(append(k.owner[:0], rel...), p.origin.wire...)
+	for r := range p.each(from, to) {
+		added, sameTTL, err := k.builder.AddWire(k.owner, r.typ, r.ttl, r.data)
+		k.failed = k.failed || !added || !sameTTL || err != nil
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"iter"
 
 	"github.com/miekg/dns"
 )
@@ -221,6 +222,20 @@ func (p *Packer) next(records []byte) (r packedRecord, rest []byte, ok bool) {
 	}
 	r.data = records[:n:n]
 	return r, records[n:], true
+}
+
+// each passes over the records of runs from … to-1.
+func (p *Packer) each(from, to int) iter.Seq[packedRecord] {
+	return func(yield func(packedRecord) bool) {
+		for run := from; run < to; run++ {
+			_, records := p.run(*p.runs.at(uint32(run)))
+			for r, rest, ok := p.next(records); ok; r, rest, ok = p.next(rest) {
+				if !yield(r) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // touch asks for a run that is soon to be read.

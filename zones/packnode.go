@@ -28,8 +28,8 @@ func isPlain(typ uint16) bool {
 // isTargeting says whether it is that with targets, or a cut.
 func isTargeting(typ uint16) bool { return keepsTargets(typ) && typ != dns.TypeDNAME }
 
-// single returns the only record of runs from … to-1; false where there are others, or it has more to it. It is a shorter way for most nodes
-// of large zones.
+// single returns the only record of runs from … to-1; false where there are others, or it has more to it. It is a shorter way
+// for most nodes of large zones.
 func (p *Packer) single(from, to int) (r packedRecord, ok bool) {
 	if to-from != 1 {
 		return r, false
@@ -60,27 +60,24 @@ func (p *Packer) plainSize(from, to int) (size int, plain bool) {
 	var room [plainTypes]plainSet
 	sets := room[:0]
 	var seen [plainRecords][]byte
-	for run := from; run < to; run++ {
-		_, records := p.run(*p.runs.at(uint32(run)))
-		for r, rest, ok := p.next(records); ok; r, rest, ok = p.next(rest) {
-			if n := len(sets); n == 0 || r.typ != sets[n-1].typ {
-				if n > 0 && r.typ < sets[n-1].typ || !isPlain(r.typ) && !isTargeting(r.typ) {
-					return 0, false
-				}
-				sets = append(sets, plainSet{typ: r.typ, ttl: r.ttl})
-			}
-			s := &sets[len(sets)-1]
-			if r.ttl != s.ttl || s.count == plainRecords {
+	for r := range p.each(from, to) {
+		if n := len(sets); n == 0 || r.typ != sets[n-1].typ {
+			if n > 0 && r.typ < sets[n-1].typ || !isPlain(r.typ) && !isTargeting(r.typ) {
 				return 0, false
 			}
-			for _, d := range seen[:s.count] {
-				if bytes.Equal(d, r.data) {
-					return 0, false
-				}
-			}
-			seen[s.count] = r.data
-			p.note(s, r)
+			sets = append(sets, plainSet{typ: r.typ, ttl: r.ttl})
 		}
+		s := &sets[len(sets)-1]
+		if r.ttl != s.ttl || s.count == plainRecords {
+			return 0, false
+		}
+		for _, d := range seen[:s.count] {
+			if bytes.Equal(d, r.data) {
+				return 0, false
+			}
+		}
+		seen[s.count] = r.data
+		p.note(s, r)
 	}
 	k := &p.packing
 	size = nodeHead + len(k.path[k.depth].rel)
@@ -115,8 +112,8 @@ func (k *packing) cut() {
 	step.cover = coverBelow(above.flags, above.cover, byte(k.depth-1), coverOf(step.flags, byte(k.depth)))
 }
 
-// referral makes the referral of the node at hand, whose NS set is s, a unit, and returns how many octets it takes with its length: 0 where
-// there is none. It returns false where only a Builder can say.
+// referral makes the referral of the node at hand, whose NS set is s, a unit, and returns how many octets it takes with its
+// length: 0 where there is none. It returns false where only a Builder can say.
 func (p *Packer) referral(s *plainSet, from, to int) (size int, ok bool) {
 	k := &p.packing
 	w := &k.writer
@@ -124,12 +121,9 @@ func (p *Packer) referral(s *plainSet, from, to int) (size int, ok bool) {
 		return 0, true
 	}
 	w.begin(k.path[k.depth].rel, p.origin.wire)
-	for run := from; run < to; run++ {
-		_, records := p.run(*p.runs.at(uint32(run)))
-		for r, rest, ok := p.next(records); ok; r, rest, ok = p.next(rest) {
-			if r.typ == dns.TypeNS && !w.add(targetName(r.typ, r.data), p.origin.wire, r.ttl) {
-				return 0, true
-			}
+	for r := range p.each(from, to) {
+		if r.typ == dns.TypeNS && !w.add(targetName(r.typ, r.data), p.origin.wire, r.ttl) {
+			return 0, true
 		}
 	}
 	end, ok := p.glueEnd(to)
@@ -185,7 +179,8 @@ func (p *Packer) glue(host *referralHost, from, to int) {
 	}
 }
 
-// appendPlain appends the node at hand, which is plain, with its referral. The second result says whether places of others belong into it.
+// appendPlain appends the node at hand, which is plain, with its referral. The second result says whether places of others belong
+// into it.
 func (p *Packer) appendPlain(out []byte, from, to int, referral []byte) (_ []byte, links bool) {
 	k := &p.packing
 	step := &k.path[k.depth]
@@ -198,17 +193,14 @@ func (p *Packer) appendPlain(out []byte, from, to int, referral []byte) (_ []byt
 	}
 	var room [plainTypes]plainSet
 	sets := room[:0]
-	for run := from; run < to; run++ {
-		_, records := p.run(*p.runs.at(uint32(run)))
-		for r, rest, ok := p.next(records); ok; r, rest, ok = p.next(rest) {
-			if n := len(sets); n == 0 || r.typ != sets[n-1].typ {
-				sets = append(sets, plainSet{typ: r.typ})
-				if r.typ == dns.TypeNS && k.depth > 0 {
-					k.cut()
-				}
+	for r := range p.each(from, to) {
+		if n := len(sets); n == 0 || r.typ != sets[n-1].typ {
+			sets = append(sets, plainSet{typ: r.typ})
+			if r.typ == dns.TypeNS && k.depth > 0 {
+				k.cut()
 			}
-			p.note(&sets[len(sets)-1], r)
 		}
+		p.note(&sets[len(sets)-1], r)
 	}
 	start := len(out)
 	out = appendHead(out, step.flags, step.cover, len(sets), step.rel)
@@ -226,15 +218,12 @@ func (p *Packer) appendPlain(out []byte, from, to int, referral []byte) (_ []byt
 		out = appendSetHead(out, s.typ, s.count, end, flags)
 	}
 	at := 0 // of sets
-	for run := from; run < to; run++ {
-		_, records := p.run(*p.runs.at(uint32(run)))
-		for r, rest, ok := p.next(records); ok; r, rest, ok = p.next(rest) {
-			if r.typ != sets[at].typ {
-				out = sets[at].appendTail(out, referral)
-				at++
-			}
-			out = appendRecord(out, r.typ, r.ttl, r.data)
+	for r := range p.each(from, to) {
+		if r.typ != sets[at].typ {
+			out = sets[at].appendTail(out, referral)
+			at++
 		}
+		out = appendRecord(out, r.typ, r.ttl, r.data)
 	}
 	if len(sets) > 0 {
 		out = sets[at].appendTail(out, referral)
