@@ -9,46 +9,25 @@ import (
 
 // Names that stand for numbers in the data of some types.
 
+var algorithms = map[string]uint8{
+	"RSAMD5": dns.RSAMD5, "DH": dns.DH, "DSA": dns.DSA, "RSASHA1": dns.RSASHA1, "DSA-NSEC3-SHA1": dns.DSANSEC3SHA1,
+	"NSEC3DSA": dns.DSANSEC3SHA1, "RSASHA1-NSEC3-SHA1": dns.RSASHA1NSEC3SHA1, "NSEC3RSASHA1": dns.RSASHA1NSEC3SHA1,
+	"RSASHA256": dns.RSASHA256, "RSASHA512": dns.RSASHA512, "ECC-GOST": dns.ECCGOST, "ECCGOST": dns.ECCGOST,
+	"ECDSAP256SHA256": dns.ECDSAP256SHA256, "ECDSAP384SHA384": dns.ECDSAP384SHA384, "ED25519": dns.ED25519, "ED448": dns.ED448,
+	"INDIRECT": dns.INDIRECT, "PRIVATEDNS": dns.PRIVATEDNS, "PRIVATEOID": dns.PRIVATEOID,
+}
+
 // parseAlgorithm reads a DNSSEC algorithm: its number, or its name in any case (RFC 4034 A.1 and IANA's list).
 func parseAlgorithm(text []byte) (uint8, bool) {
 	if n, ok := parseUint(text, 255); ok {
 		return uint8(n), true
 	}
-	switch strings.ToUpper(string(text)) {
-	case "RSAMD5":
-		return dns.RSAMD5, true
-	case "DH":
-		return dns.DH, true
-	case "DSA":
-		return dns.DSA, true
-	case "RSASHA1":
-		return dns.RSASHA1, true
-	case "DSA-NSEC3-SHA1", "NSEC3DSA":
-		return dns.DSANSEC3SHA1, true
-	case "RSASHA1-NSEC3-SHA1", "NSEC3RSASHA1":
-		return dns.RSASHA1NSEC3SHA1, true
-	case "RSASHA256":
-		return dns.RSASHA256, true
-	case "RSASHA512":
-		return dns.RSASHA512, true
-	case "ECC-GOST", "ECCGOST":
-		return dns.ECCGOST, true
-	case "ECDSAP256SHA256":
-		return dns.ECDSAP256SHA256, true
-	case "ECDSAP384SHA384":
-		return dns.ECDSAP384SHA384, true
-	case "ED25519":
-		return dns.ED25519, true
-	case "ED448":
-		return dns.ED448, true
-	case "INDIRECT":
-		return dns.INDIRECT, true
-	case "PRIVATEDNS":
-		return dns.PRIVATEDNS, true
-	case "PRIVATEOID":
-		return dns.PRIVATEOID, true
-	}
-	return 0, false
+	n, ok := algorithms[strings.ToUpper(string(text))]
+	return n, ok
+}
+
+var certTypes = map[string]uint16{
+	"PKIX": 1, "SPKI": 2, "PGP": 3, "IPKIX": 4, "ISPKI": 5, "IPGP": 6, "ACPKIX": 7, "IACPKIX": 8, "URI": 253, "OID": 254,
 }
 
 // parseCertType reads a type of a CERT record (RFC 4398 2.1).
@@ -56,29 +35,8 @@ func parseCertType(text []byte) (uint16, bool) {
 	if n, ok := parseUint(text, 65535); ok {
 		return uint16(n), true
 	}
-	switch strings.ToUpper(string(text)) {
-	case "PKIX":
-		return 1, true
-	case "SPKI":
-		return 2, true
-	case "PGP":
-		return 3, true
-	case "IPKIX":
-		return 4, true
-	case "ISPKI":
-		return 5, true
-	case "IPGP":
-		return 6, true
-	case "ACPKIX":
-		return 7, true
-	case "IACPKIX":
-		return 8, true
-	case "URI":
-		return 253, true
-	case "OID":
-		return 254, true
-	}
-	return 0, false
+	n, ok := certTypes[strings.ToUpper(string(text))]
+	return n, ok
 }
 
 // parseTime reads a time of a signature: YYYYMMDDHHmmSS in UTC, or seconds since 1970 (RFC 4034 3.2). Both count modulo 2^32.
@@ -91,72 +49,18 @@ func parseTime(text []byte) (uint32, bool) {
 	return uint32(t.Unix()), err == nil
 }
 
+var services = map[string]uint16{
+	"echo": 7, "discard": 9, "systat": 11, "daytime": 13, "netstat": 15, "qotd": 17, "chargen": 19, "ftp-data": 20, "ftp": 21,
+	"ssh": 22, "telnet": 23, "smtp": 25, "time": 37, "whois": 43, "nicname": 43, "domain": 53, "tftp": 69, "gopher": 70,
+	"finger": 79, "http": 80, "kerberos": 88, "pop3": 110, "sunrpc": 111, "ident": 113, "auth": 113, "nntp": 119, "ntp": 123,
+	"imap": 143, "imap2": 143, "snmp": 161, "irc": 194, "ldap": 389, "https": 443,
+}
+
 // parseService reads a port of a protocol, as a number or by the names of RFC 1010's day: what WKS records have.
 func parseService(text []byte) (uint16, bool) {
 	if n, ok := parseUint(text, 65535); ok {
 		return uint16(n), true
 	}
-	switch strings.ToLower(string(text)) {
-	case "echo":
-		return 7, true
-	case "discard":
-		return 9, true
-	case "systat":
-		return 11, true
-	case "daytime":
-		return 13, true
-	case "netstat":
-		return 15, true
-	case "qotd":
-		return 17, true
-	case "chargen":
-		return 19, true
-	case "ftp-data":
-		return 20, true
-	case "ftp":
-		return 21, true
-	case "ssh":
-		return 22, true
-	case "telnet":
-		return 23, true
-	case "smtp":
-		return 25, true
-	case "time":
-		return 37, true
-	case "whois", "nicname":
-		return 43, true
-	case "domain":
-		return 53, true
-	case "tftp":
-		return 69, true
-	case "gopher":
-		return 70, true
-	case "finger":
-		return 79, true
-	case "http":
-		return 80, true
-	case "kerberos":
-		return 88, true
-	case "pop3":
-		return 110, true
-	case "sunrpc":
-		return 111, true
-	case "ident", "auth":
-		return 113, true
-	case "nntp":
-		return 119, true
-	case "ntp":
-		return 123, true
-	case "imap", "imap2":
-		return 143, true
-	case "snmp":
-		return 161, true
-	case "irc":
-		return 194, true
-	case "ldap":
-		return 389, true
-	case "https":
-		return 443, true
-	}
-	return 0, false
+	n, ok := services[strings.ToLower(string(text))]
+	return n, ok
 }

@@ -98,7 +98,7 @@ func lookupType(text []byte) (uint16, bool) {
 	case "AAAA":
 		return dns.TypeAAAA, true
 	}
-	if t, ok := otherType(string(up)); ok {
+	if t, ok := otherTypes[string(up)]; ok {
 		return t, true
 	}
 	if t, ok := dns.StringToType[string(up)]; ok && string(up) != "RESERVED" && string(up) != "NONE" {
