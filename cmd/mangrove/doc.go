@@ -9,6 +9,8 @@
 //	aside_*.go   work that answers must not wait for: threads of low priority; memory.go gives back what it leaves
 //	publish.go   loaded zones + verdicts -> what is served: the joint of everything
 //	alias*.go    ALIAS records: loaded zones with addresses in their place, new addresses as they are heard; check, status
+//	expiry.go    zones that come signed: signatures that expire; unsigned.go tells of those that come unsigned now
+//	cookies.go   cookie secrets: those of mangrove.yaml, or one of our own; ratelimit.go is what a network may get
 //	drivers.go   accounts -> drivers, zones -> mirrors; discreet.go keeps their secrets out of errors
 //	app.go       all of it held together, without sockets and loops
 //	serve.go     the sockets and loops: what starts when, what stops when
@@ -16,7 +18,7 @@
 //	control.go   the socket over which commands reach a running serve
 //	report.go    what commands ask for and get: JSON.md is its contract
 //	zone*.go     zone fmt, show, diff, history, rollback, zonemd: a zone's file, and what was served of it
-//	print.go     all printing
+//	print.go     all printing; replacefile.go writes files that others read
 //
 // Data flow one way:
 //
