@@ -1,3 +1,6 @@
+// Command mangrove is an authoritative DNS server that mirrors its zones to other DNS services and withdraws the records
+// of dead targets everywhere.
+//
 // The program is a table of commands (main.go), one file a command, and one file each for what they share:
 //
 //	config.go    what mangrove.yaml and NAME.yaml look like: the only place that knows

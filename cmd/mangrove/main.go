@@ -1,5 +1,3 @@
-// Command mangrove is an authoritative DNS server that mirrors its zones to other DNS services and withdraws the records
-// of dead targets everywhere.
 package main
 
 import (
