@@ -202,7 +202,7 @@ func (p *Packer) node(rel []byte, from, to int) int {
 		size, plain = p.plainSize(from, to)
 	}
 	if !plain {
-		k.path[depth] = step
+		k.path[depth] = step // plainSize may have made it a delegation already
 		return p.makeUnit(from, to)
 	}
 	if step.flags&flagWild != 0 {
