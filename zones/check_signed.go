@@ -42,7 +42,7 @@ func (c *checker) proofs(n checked) {
 	s, _ := nodeType(n.b, dns.TypeNSEC3PARAM)
 	for i := range int(s.count) {
 		p, ok := parseParams(s.rdata(i))
-		c.params = append(c.params, p)
+		c.params = append(c.params, p) // also of a chain that we don't use: its records are not foreign
 		if !ok {
 			continue
 		}
@@ -77,7 +77,7 @@ func (c *checker) foreign(n checked) {
 func (c *checker) signed(n checked) {
 	if lone, ok := nodeType(n.b, dns.TypeRRSIG); ok {
 		for i := range int(lone.count) {
-			if typ, ok := coveredType(lone.rdata(i)); ok {
+			if typ, ok := coveredType(lone.rdata(i)); ok { // which one it is among all signatures of the name is not known here
 				c.warn(faultLone, n, dns.TypeRRSIG, 0, "covers %s records, and this name has none; sign the zone again", TypeString(typ))
 			}
 		}
