@@ -149,11 +149,12 @@ func (s *set) out() Set {
 	return out
 }
 
-// outSet is nodeSet and out in one step for sets that are nothing but records, which most are.
+// outSet is nodeSet and out in one step for sets that are nothing but records and their signatures, which most are.
 func outSet(b []byte, heads, i int) Set {
 	h := b[heads+i*setHead:][:setHead]
 	tail := binary.LittleEndian.Uint32(h[4:])
-	if tail>>24 != 0 {
+	flags, end := tail>>24, tail&0xffffff
+	if flags&^setSigned != 0 {
 		s := nodeSet(b, heads, i)
 		return s.out()
 	}
@@ -161,12 +162,20 @@ func outSet(b []byte, heads, i int) Set {
 	if i > 0 {
 		from = int(binary.LittleEndian.Uint32(b[heads+i*setHead-4:]) & 0xffffff)
 	}
-	wire := b[from:tail:tail]
+	wire, signatures := b[from:end:end], uint32(0)
+	if flags != 0 {
+		signatures = binary.LittleEndian.Uint32(wire)
+		wire = wire[sigHead : len(wire)-int(signatures>>8)]
+		if signatures &= 0xff; signatures == 0xff {
+			signatures = uint32(countRecords(wire[len(wire):cap(wire)]))
+		}
+	}
 	return Set{
-		Type:  binary.LittleEndian.Uint16(h),
-		Count: int(binary.LittleEndian.Uint16(h[2:])),
-		TTL:   binary.BigEndian.Uint32(wire[6:]),
-		Wire:  wire,
+		Type:       binary.LittleEndian.Uint16(h),
+		Signatures: uint16(signatures),
+		TTL:        binary.BigEndian.Uint32(wire[6:]),
+		Count:      int(binary.LittleEndian.Uint16(h[2:])),
+		Wire:       wire,
 	}
 }
 
