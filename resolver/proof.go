@@ -22,11 +22,11 @@ func (w *Worker) proveAbsence(z *zones.Zone, f *zones.Found, node zones.Node) {
 	case f.Exact:
 		// 3.1.3.1; an empty non-terminal has no record, the one before it proves that there are names below alone.
 		w.proveNSEC(z, node, k.Labels(), false)
+	case node == zones.NoNode:
+		w.prove(z, z.Covering(k, k.Labels(), false)) // 3.1.3.2
+		w.prove(z, z.CoveringWildcard(k, f.Node, f.Labels))
 	default:
-		if node == zones.NoNode {
-			w.prove(z, z.Covering(k, k.Labels(), false)) // 3.1.3.2
-		}
-		w.proveNSEC(z, node, f.Labels, true) // 3.1.3.2, 3.1.3.4
+		w.proveNSEC(z, node, f.Labels, true) // 3.1.3.4
 	}
 }
 

@@ -94,6 +94,32 @@ func (z *Zone) Covering(k *Key, labels int, wild bool) Node {
 	return z.later(z.ownerFrom(c, i), z.overlayBefore(rel))
 }
 
+// CoveringWildcard is Covering of "*" below n, the suffix of labels labels of k, where there is no such name.
+func (z *Zone) CoveringWildcard(k *Key, n Node, labels int) Node {
+	if s, ok := nodeType(z.node(n), dns.TypeNSEC); ok && passesWildcard(s.rdata(0), labels) {
+		return n
+	}
+	return z.Covering(k, labels, true)
+}
+
+// passesWildcard says that next, the next name of the NSEC record of a name with so many labels, certainly comes behind "*" below that.
+// Nearly always it does: few labels sort before the asterisk.
+func passesWildcard(next []byte, labels int) bool {
+	below := -labels
+	for at := 0; at < len(next) && next[at] != 0; at += int(next[at]) + 1 {
+		below++
+	}
+	if below <= 0 {
+		return true // it is not below the name at all, but behind everything that is
+	}
+	at := 0
+	for ; below > 1; below-- {
+		at += int(next[at]) + 1
+	}
+	// It comes behind by this label if it is below the name, and else in any case.
+	return next[at+1] > '*'
+}
+
 // ownerFrom returns the node of the last owner of the chain, from number i backwards, that still has its record.
 func (z *Zone) ownerFrom(c chain, i int) Node {
 	for ; i >= 0; i-- {

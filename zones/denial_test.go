@@ -2,6 +2,7 @@ package zones
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -188,5 +189,40 @@ func TestHashNamesApart(t *testing.T) {
 		if _, matches, ok := z.hashedNode(n, false); !ok || !matches {
 			t.Fatalf("name %d: prepared %v, matches %v", i, ok, matches)
 		}
+	}
+}
+
+// What CoveringWildcard finds without the chain is what the chain says, also where names sort before the asterisk.
+func TestCoveringWildcard(t *testing.T) {
+	names := []string{
+		"", `\!`, `a.\!`, "*b", "+", "a", `\#.a`, "b", "*.b", "c", "-.c", "d", `\000.d`, `*\!.d`, "e", "a.b.e", "f", `\!.f`, "g", "a.g", `\!.a.g`, "h", `\).h`, "+.h", "z",
+	}
+	full := func(name string) string { return strings.TrimPrefix(name+".example.com.", ".") }
+	slices.SortFunc(names, func(a, b string) int {
+		return compareNames([]byte(MustParseName(full(a)).Wire()), []byte(MustParseName(full(b)).Wire()))
+	})
+	text := sound[:strings.Index(sound, "ns1 A")] + "@ " + fakeSignature("SOA") + "\n"
+	for i, name := range names {
+		text += fmt.Sprintf("%s TXT x\n%[1]s NSEC %s TXT RRSIG NSEC\n", full(name), full(names[(i+1)%len(names)]))
+	}
+	z, _ := checkedZone(t, text)
+	short := 0
+	for _, name := range append(names, "b.e") {
+		var k Key
+		k.Set(MustParseName("nx." + full(name)))
+		f := z.Find(&k)
+		if z.Wildcard(f.Node) != NoNode {
+			continue
+		}
+		got, want := z.CoveringWildcard(&k, f.Node, f.Labels), z.Covering(&k, f.Labels, true)
+		if got != want {
+			t.Errorf("* below %q: got %s, want %s", name, z.Name(got), z.Name(want))
+		}
+		if got == f.Node {
+			short++
+		}
+	}
+	if short == 0 || short == len(names) {
+		t.Errorf("%d of %d names deny the wildcard below themselves", short, len(names))
 	}
 }
