@@ -169,6 +169,9 @@ func (e *encoder) every(s *rrset) (count uint16) {
 
 // put writes one RRset with its signatures, or nothing of it where it does not fit.
 func (e *encoder) put(s *rrset) (fits bool) {
+	if s.Type == dns.TypeSOA && e.putSOA(s) {
+		return true
+	}
 	layout := layoutOf(s.Type)
 	ptr := s.ptr
 	if s.Signatures != 0 || ptr != 0 && len(s.owner) > 0 {
@@ -198,6 +201,50 @@ func (e *encoder) copySet(wire []byte, ptr uint16) (fits bool) {
 		p = p[recordLen+int(binary.BigEndian.Uint16(p[10:])):]
 	}
 	return true
+}
+
+// putSOA writes the SOA record of the zone that the question is in, and its signatures: of all records with names the one that goes out
+// most. Its names are one label each above the zone's, at which a pointer is enough. False, and nothing is written, where it is
+// otherwise, and where it might not fit.
+func (e *encoder) putSOA(s *rrset) (fits bool) {
+	wire := s.Signed()
+	if s.ptr == 0 || s.Count != 1 || len(wire) > len(e.msg)-e.n {
+		return false
+	}
+	zone := e.msg[s.ptr&^pointer : headerLen+e.question]
+	server, rest, below := cutLabel(s.Wire[recordLen:], zone)
+	mailbox, numbers, both := cutLabel(rest, zone)
+	if !below || !both {
+		return false
+	}
+	to := e.msg[e.n:]
+	copy(to, wire[:recordLen])
+	binary.BigEndian.PutUint16(to, s.ptr)
+	n := recordLen
+	n += copy(to[n:], server)
+	binary.BigEndian.PutUint16(to[n:], s.ptr)
+	n += 2
+	n += copy(to[n:], mailbox)
+	binary.BigEndian.PutUint16(to[n:], s.ptr)
+	n += 2
+	n += copy(to[n:], numbers)
+	binary.BigEndian.PutUint16(to[recordLen-2:], uint16(n-recordLen))
+	e.n += n
+	return e.copySet(wire[len(s.Wire):], s.ptr)
+}
+
+// cutLabel returns the one label that data has before the name zone, and what is behind that; false where there is something else, and for
+// the root, which is shorter than a pointer.
+func cutLabel(data, zone []byte) (label, rest []byte, ok bool) {
+	if len(data) == 0 || len(zone) == 1 {
+		return nil, nil, false
+	}
+	n := 1 + int(data[0])
+	end := n + len(zone)
+	if n == 1 || len(data) < end || !equalFold(data[n:end], zone) {
+		return nil, nil, false
+	}
+	return data[:n], data[end:], true
 }
 
 // putRecords writes a set record by record: the names in the data are compressed where their type allows it, and

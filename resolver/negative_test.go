@@ -1,6 +1,12 @@
 package resolver
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/miekg/dns"
+
+	"github.com/mangrove-dns/mangrove/zones"
+)
 
 // RFC 2308 3: the SOA of a negative answer has the lower of its TTL and MINIMUM, wherever it stands.
 func TestNegativeTTL(t *testing.T) {
@@ -51,4 +57,35 @@ func TestRootZone(t *testing.T) {
 		{"alias. A", "NXDOMAIN aa\nan alias. 300 CNAME missing.\nns . 60 SOA a.root. b.root. 1 2 3 4 60"},
 		{"www.example.com. A", "NOERROR\nns com. 300 NS ns.com.\nar ns.com. 300 A 192.0.2.2"},
 	})
+}
+
+// However the names of the SOA record lie to the zone's, and whatever case they are in, it is sent as it is.
+func TestNegativeSOANames(t *testing.T) {
+	for _, names := range []string{
+		"ns hostmaster", "NS HostMaster", "ns ns", "ns.dns hostmaster.dns", "ns h.ostmaster", "n.s hostmaster", "@ @", "ns @", "@ hostmaster",
+		"ns.provider. hostmaster.provider.", "ns hostmaster.provider.", "ns.provider. hostmaster", ". .", "ns.xexample. h.xexample.", "ns.example.example. h",
+	} {
+		rrs := parseRRs(t, "example.", "@ SOA "+names+" 1 2 3 4 5\n@ NS ns\n*.w TXT x\nhost A 192.0.2.1\n")
+		rrs = append(rrs, fakeSignatures("example.", rrs)...)
+		cat := zones.NewCatalog(buildZone(t, "example.", rrs))
+		soa := dns.Copy(rrs[0])
+		soa.Header().Ttl = 5
+		for _, question := range []string{
+			"x.example. A", "x.EXample. A", "NS.example. A", "x.ns.example. A", "host.example. TXT", "example. TXT", "x.w.example. A", "hostmaster.example. A",
+		} {
+			for _, options := range []string{"", " +dnssec"} {
+				answer := send(t, NewWorker(Policy{}), cat, pack(t, parseQuery(t, question+options).msg), UDP)
+				want := 1
+				if options != "" {
+					want = 2
+				}
+				if len(answer.Ns) != want || !dns.IsDuplicate(answer.Ns[0], soa) || answer.Ns[0].Header().Ttl != 5 {
+					t.Errorf("SOA %s, %s%s: got %v", names, question, options, answer.Ns)
+				}
+				if sig, ok := answer.Ns[want-1].(*dns.RRSIG); options != "" && (!ok || sig.TypeCovered != dns.TypeSOA || sig.Hdr.Ttl != 5) {
+					t.Errorf("SOA %s, %s%s: got %v", names, question, options, answer.Ns)
+				}
+			}
+		}
+	}
 }
