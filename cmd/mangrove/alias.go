@@ -26,6 +26,8 @@ const (
 	aliasPause   = 100 * time.Millisecond
 	saveAliases  = 5 * time.Second
 	checkAliases = time.Hour
+	// aliasShare bounds what that takes with very many records: each pause is as many times what came before it took.
+	aliasShare = 10
 	// maxAliases bounds how many ALIAS records, one leading to the next, are followed at once; the others follow with time.
 	maxAliases = 16
 	// aliasFile keeps what is known of targets in the data directory.
@@ -80,7 +82,7 @@ func (c *config) mayAlias(addr netip.Addr) bool {
 }
 
 // resolveAliases returns list with addresses in the place of ALIAS records. It waits a moment for those that were never heard of.
-// Until a.coming is unset, our own zones are those that are served and, in their place, those of list.
+// Until aliasesCame, our own zones are those that are served and, in their place, those of list.
 func (a *app) resolveAliases(ctx context.Context, list []*source) []*source {
 	if !slices.ContainsFunc(list, (*source).hasAliases) {
 		return list
@@ -107,6 +109,14 @@ func (a *app) resolveAliases(ctx context.Context, list []*source) []*source {
 		a.aliases.Follow()
 	}
 	return out
+}
+
+// aliasesCame ends what resolveAliases began. Verdicts may have come meanwhile, or a zone may not be served after all: what was heard of
+// zones that were about to be served is looked up again in those that are.
+func (a *app) aliasesCame() {
+	if a.coming.Swap(nil) != nil {
+		a.aliases.Follow()
+	}
 }
 
 // resolveEach brings each source of list up to date, and says whether one was not.

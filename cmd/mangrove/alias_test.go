@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"net/netip"
 	"os"
@@ -232,4 +233,41 @@ func TestResolvedInPart(t *testing.T) {
 	if d := zones.Diff(whole.loaded(), src.loaded()); len(d) > 0 || whole.content(nil) != src.content(nil) {
 		t.Errorf("other zones: %v", d)
 	}
+}
+
+// What a target was found to have in zones that were about to be served does not outlast their publication.
+func TestAliasesCame(t *testing.T) {
+	cfg := testConfig(t, map[string]string{"a.test.zone": twoTargets, "b.test.zone": strings.Replace(plainZone, "www A 192.0.2.1", "www ALIAS www.a.test.", 1)})
+	a, err := openApp(t.Context(), cfg, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := a.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := a.loadAll(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	expect := func(want string) {
+		t.Helper()
+		s, ok := a.aliases.State(zones.MustParseName("www.a.test."))
+		if got := strings.Join(addrTexts(s.Addrs()), " "); !ok || got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+	const served = "127.0.0.2 127.0.0.3"
+	expect(served)
+	res, err := zonefile.ParseBytes("a.test.zone", []byte(strings.Replace(twoTargets, "www A 127.0.0.3\n", "", 1)), zonefile.Options{Origin: zones.MustParseName("a.test.")})
+	if err != nil || res.Zone == nil {
+		t.Fatal(err, res)
+	}
+	a.coming.Store(a.live.Catalog().With(res.Zone))
+	a.aliases.Follow()
+	expect("127.0.0.2")
+	if err := a.publishSources(t.Context(), nil); err != nil { // which is not among what it publishes
+		t.Fatal(err)
+	}
+	expect(served)
 }

@@ -18,32 +18,39 @@ func (a *app) aliasLoop(ctx context.Context) error {
 	defer cancel()
 	a.saveAliases() // what the start has heard: nothing may change for long, and a crash comes without a warning
 	var save <-chan time.Time
+	saveIn := saveAliases
 	check := time.NewTicker(checkAliases)
 	defer check.Stop()
 	for {
+		follow, write := false, false
 		select {
 		case <-ctx.Done():
 			a.saveAliases()
 			return nil
 		case <-check.C:
-			a.aliases.Follow()
-			a.saveAliases()
-			continue
-		case <-served:
-			a.aliases.Follow()
-			continue
+			follow, write = true, true
 		case <-save:
-			save = nil
-			a.saveAliases()
-			continue
+			write = true
+		case <-served:
+			follow = true
 		case <-a.aliases.Changed():
 		}
+		began := time.Now()
+		if follow {
+			a.aliases.Follow()
+		}
 		if a.publishAliases() && save == nil {
-			save = time.After(saveAliases)
+			save = time.After(saveIn)
+		}
+		took := time.Since(began)
+		if write {
+			began, save = time.Now(), nil
+			a.saveAliases()
+			saveIn = max(saveAliases, aliasShare*time.Since(began))
 		}
 		select {
 		case <-ctx.Done():
-		case <-time.After(aliasPause):
+		case <-time.After(max(aliasPause, aliasShare*took)):
 		}
 	}
 }

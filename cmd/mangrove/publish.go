@@ -54,7 +54,7 @@ type madeOf struct {
 // nothing else reads.
 func (a *app) publishSources(ctx context.Context, list []*source) error {
 	list = a.resolveAliases(ctx, list)
-	defer a.coming.Store(nil)
+	defer a.aliasesCame()
 	decided, updates, errs := a.decideAll(list)
 	expiring := a.warnFreshExpiring(list, decided)
 	prepared, err := a.live.Prepare(ctx, updates)
