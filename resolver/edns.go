@@ -45,8 +45,8 @@ func (w *Worker) sendsKeepalive() bool {
 	return w.req.keepalive && w.via == TCP && w.policy.KeepAlive != 0
 }
 
-// tellExpire has the answer say when a secondary of the zone gives it up (RFC 7314): its primary says what the SOA in soa, as it lies in the
-// zone, says. It is the last but one number of its data.
+// tellExpire has the answer say when a secondary of the zone gives it up (RFC 7314 3). A primary says what the SOA record does: soa is
+// that as it lies in the zone, and EXPIRE the last number of its data but one.
 func (w *Worker) tellExpire(soa []byte) {
 	end := recordLen + int(binary.BigEndian.Uint16(soa[recordLen-2:]))
 	w.res.expires, w.res.expire = true, binary.BigEndian.Uint32(soa[end-8:])

@@ -106,7 +106,7 @@ func (m *mmsg) receive(fd uintptr) error {
 // isShutdown says that datagram i is none: what a socket that was shut down returns instead of waiting has no sender.
 func (m *mmsg) isShutdown(i int) bool { return m.in[i].octets == 0 && m.in[i].Namelen == 0 }
 
-// query returns datagram i, of one that is longer than there is room for the beginning.
+// query returns datagram i, or as much of it as there is room for.
 func (m *mmsg) query(i int) []byte {
 	n := int(m.in[i].octets)
 	at := i*m.stride + m.room

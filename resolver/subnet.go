@@ -8,9 +8,9 @@ import (
 // subnetHead is the family and the two prefix lengths in front of the address of a client's network (RFC 7871 6).
 const subnetHead = 4
 
-// soundSubnet says that the content of a query's CLIENT-SUBNET option is well-formed: a family that we know, no scope, and exactly as
-// many octets and bits of the address as the prefix has. No family at all is sound for no address at all, which is how a client says that its
-// address is to be told to nobody.
+// soundSubnet says that the content of a query's CLIENT-SUBNET option is well-formed: a family that we know, no scope, and exactly
+// as many octets and bits of the address as the prefix has. No family at all is sound for no address at all, which is how a
+// client says that its address is to be told to nobody.
 func soundSubnet(o []byte) bool {
 	if len(o) < subnetHead || o[3] != 0 {
 		return false
