@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -88,7 +89,7 @@ func (k *peerKind) try(t testing.TB, s peerSetup, dir, addr string) (*process, e
 	path := peerBinary(t, k.program)
 	config := filepath.Join(dir, k.name+".conf")
 	writeFile(t, config, k.configuration(t, s, dir, addr))
-	p := startProcess(t, k.program, nil, path, append(append([]string(nil), k.args...), config)...)
+	p := startProcess(t, k.program, nil, path, slices.Concat(k.args, []string{config})...)
 	p.silent = s.quiet
 	refusal, awaited := k.refusal, s.zones
 	if s.lenient {
