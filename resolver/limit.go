@@ -60,12 +60,12 @@ import (
 //
 // # What it costs
 //
-// The clock and one atomic pointer are looked at once for a batch of datagrams, and an account once for each answer: some 45 ns where
-// 65,000 networks ask, each within its limits, 25 ns for one in a flood, 9 ns for who is exempt. A server that takes 3.6 us of
-// CPU for an answer over loopback shows nothing of it: two runs of the same differ more. So accounts are not asked for ahead of the batch as zones are
-// (touch), which would have answers judged after all of them are made. And there is no short cut for times in which little is
-// asked: at some hundred questions a second nobody sees these either, and who had not counted them would grant a flood its
-// first second twice.
+// The clock and one atomic pointer are looked at once for a batch of datagrams, and an account once for each answer: some 45
+// ns where 65,000 networks ask, each within its limits, 25 ns for one in a flood, 9 ns for who is exempt. A server that takes
+// 3.6 us of CPU for an answer over loopback shows nothing of it: two runs of the same differ more. So accounts are not asked
+// for ahead of the batch as zones are (touch), which would have answers judged after all of them are made. And there is no
+// short cut for times in which little is asked: at some hundred questions a second nobody sees these either, and who had not
+// counted them would grant a flood its first second twice.
 
 // RateMode says whether limits are kept.
 type RateMode uint8
