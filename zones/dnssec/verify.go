@@ -19,8 +19,9 @@ const told = 10
 // Where returns the place of record i of an RRset; the zero Pos where it is not known.
 type Where func(name zones.Name, typ uint16, i int) zones.Pos
 
-// Verify returns what is wrong with the signatures of z: a Warning for each RRset with one that does not hold, the first ten of them and how many more there are,
-// and what could not be verified. where may be nil. It keeps all cores busy, and returns nothing for zones without signatures. z is not changed.
+// Verify returns what is wrong with the signatures of z: a Warning for each RRset with one that does not hold, the first ten
+// of them and how many more there are, and what could not be verified. where may be nil. It keeps all cores busy, and returns
+// nothing for zones without signatures. z is not changed.
 func Verify(z *zones.Zone, where Where) []zones.Problem {
 	if !z.Signed() {
 		return nil

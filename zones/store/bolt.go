@@ -258,7 +258,8 @@ func Exists(dir string) (bool, error) {
 // imagesDir is the directory of compiled zones, beside the store's file.
 const imagesDir = "images"
 
-// AdoptSeed makes this process hash names as the zones kept in the store of directory dir demand, so that they can be used as they lie in their
-// files; it makes what is missing. It must come before anything makes a zone: zones.ErrSeedInUse says that it is too
-// late, which is no harm, but a start without it takes far longer. Call it once, in a program that serves one directory.
+// AdoptSeed makes this process hash names as the zones kept in the store of directory dir demand, so that they can be used as
+// they lie in their files; it makes what is missing. It must come before anything makes a zone: zones.ErrSeedInUse says that
+// it is too late, which is no harm, but a start without it takes far longer. Call it once, in a program that serves one
+// directory.
 func AdoptSeed(dir string) error { return image.AdoptSeed(filepath.Join(dir, imagesDir)) }

@@ -11,10 +11,10 @@ import (
 	bolt "go.etcd.io/bbolt"
 )
 
-// Images are written before the transaction that refers to them, and dropped after the one that refers to them no more. In between a
-// pin keeps those that are about to be referred to; and what decides that nothing refers to an image holds the writer's lock of the database, as
-// whoever might refer to it does. So an image that a head refers to is there, whenever the process is killed; what is
-// there and nobody refers to, Maintain finds.
+// Images are written before the transaction that refers to them, and dropped after the one that refers to them no more. In
+// between a pin keeps those that are about to be referred to; and what decides that nothing refers to an image holds the
+// writer's lock of the database, as whoever might refer to it does. So an image that a head refers to is there, whenever the
+// process is killed; what is there and nobody refers to, Maintain finds.
 
 // damaged lets an error about an image be ErrCorrupt.
 func damaged(err error) error {
