@@ -1,7 +1,6 @@
 package integration
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -139,15 +138,10 @@ func TestSignedFaults(t *testing.T) {
 // validated has BIND's validator ask for what does not exist.
 func validated(t *testing.T, server, anchor string, questions []string) {
 	t.Helper()
-	host, port := splitAddr(t, server)
-	f := strings.Fields(anchor)
-	at := slices.Index(f, "DNSKEY") + 1
-	dir := shortDir(t)
-	file := filepath.Join(dir, "delv.anchors")
-	writeFile(t, file, fmt.Sprintf("trust-anchors { signed.test. static-key %s %s %s %q; };\n", f[at], f[at+1], f[at+2], strings.Join(f[at+3:], "")))
+	ask := newDelv(t, server, anchor)
 	for _, q := range questions {
 		name, typ, _ := strings.Cut(q, " ")
-		if out := tool(t, dir, "delv", "@"+host, "-p", port, "-a", file, "+root=signed.test.", "-t", typ, name); !strings.Contains(out, "negative response, fully validated") {
+		if out := ask(name, typ); !strings.Contains(out, "negative response, fully validated") {
 			t.Errorf("%s:\n%s", q, out)
 		}
 	}
