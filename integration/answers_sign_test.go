@@ -15,14 +15,7 @@ import (
 // real ones validate is for TestSignedZones.
 func signatures(t testing.TB, z peerZone) string {
 	t.Helper()
-	var rrs []dns.RR
-	p := dns.NewZoneParser(strings.NewReader(z.text), z.origin, "")
-	for rr, ok := p.Next(); ok; rr, ok = p.Next() {
-		rrs = append(rrs, rr)
-	}
-	if err := p.Err(); err != nil {
-		t.Fatalf("zone %s: %v", z.origin, err)
-	}
+	rrs := parseZone(t, z.origin, z.text)
 	hides := make(map[string]uint16) // cuts and owners of DNAMEs
 	for _, rr := range rrs {
 		name := strings.ToLower(rr.Header().Name)

@@ -105,8 +105,7 @@ type records map[rrset][]dns.RR
 func parseRecords(t testing.TB, origin, text string) records {
 	t.Helper()
 	out := make(records)
-	p := dns.NewZoneParser(strings.NewReader(text), origin, "")
-	for rr, ok := p.Next(); ok; rr, ok = p.Next() {
+	for _, rr := range parseZone(t, origin, text) {
 		h := rr.Header()
 		k := rrset{strings.ToLower(h.Name), dns.TypeToString[h.Rrtype]}
 		if k.rrtype == "" || h.Rrtype == dns.TypeNone {
@@ -114,10 +113,20 @@ func parseRecords(t testing.TB, origin, text string) records {
 		}
 		out[k] = append(out[k], rr)
 	}
-	if err := p.Err(); err != nil {
-		t.Fatal(err)
-	}
 	return out
+}
+
+// parseZone returns the records of a zone's text, in its order.
+func parseZone(t testing.TB, origin, text string) (rrs []dns.RR) {
+	t.Helper()
+	p := dns.NewZoneParser(strings.NewReader(text), origin, "")
+	for rr, ok := p.Next(); ok; rr, ok = p.Next() {
+		rrs = append(rrs, rr)
+	}
+	if err := p.Err(); err != nil {
+		t.Fatalf("zone %s: %v", origin, err)
+	}
+	return rrs
 }
 
 func readRecords(t testing.TB, origin, path string) records {
