@@ -210,6 +210,7 @@ func TestALIASUnresolved(t *testing.T) {
 
 // Health checks the addresses of an ALIAS: a dead one is withdrawn, also where the ALIAS of another zone leads to it.
 func TestALIASHealth(t *testing.T) {
+	t.Parallel()
 	port, targets := newTargets(t, "127.0.0.2", "127.0.0.3")
 	stub, _ := stubResolver(t, "127.0.0.2", "127.0.0.3", "127.0.1.1")
 	n := newNode(t, fmt.Sprintf("resolvers: [%q]\nalias_networks: [127.0.0.0/24]\n%s", stub, fastChecks))
@@ -250,6 +251,7 @@ func TestALIASCrash(t *testing.T) {
 
 // Two zones whose ALIAS records lead to each other: neither has an address, and that is said where they stand.
 func TestALIASRing(t *testing.T) {
+	t.Parallel()
 	n := newNode(t, "resolvers: [127.0.0.1:1]\n")
 	zone := "$TTL 300\n@ IN SOA ns1 h 1 3600 600 1209600 60\n@ IN NS ns1\n@ IN NS ns2.elsewhere.test.\nns1 IN A 192.0.2.53\nwww IN ALIAS www.%s.test.\n"
 	n.write("zones/a.test.zone", fmt.Sprintf(zone, "b"))

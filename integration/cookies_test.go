@@ -109,6 +109,7 @@ func startForCookies(t *testing.T, name string) (addr string) {
 
 // TestCookiesAmongPeers has the cookie of each server taken by each, and that of another secret by none.
 func TestCookiesAmongPeers(t *testing.T) {
+	t.Parallel()
 	n := startMangrove(t, cookieConfig(cookieSecret), cookieZone)
 	other := startMangrove(t, cookieConfig(cookieOtherSecret), cookieZone)
 	servers := []cookieServer{
@@ -143,6 +144,7 @@ func flipped(cookie string) string {
 
 // TestCookiesOfDig: dig checks that what it gets is for its own cookie, and asks again after BADCOOKIE, which nobody sees here.
 func TestCookiesOfDig(t *testing.T) {
+	t.Parallel()
 	n := startMangrove(t, cookieConfig(cookieSecret), cookieZone)
 	for _, more := range [][]string{nil, {"+tcp"}, {"+dnssec", "+nsid"}, {"+cookie=" + cookieClient}} {
 		args := append([]string{"www.example.com", "A", "+cookie", "+nobadcookie"}, more...)
@@ -155,6 +157,7 @@ func TestCookiesOfDig(t *testing.T) {
 
 // TestCookieSecretsRollOver goes through the three steps that the manual gives while the server runs, then switches cookies off.
 func TestCookieSecretsRollOver(t *testing.T) {
+	t.Parallel()
 	n := newNode(t, "")
 	configure := func(cookies string) {
 		n.write("mangrove.yaml", "listen: [127.0.0.1:0]\ncookies: {"+cookies+"}\n")
@@ -203,6 +206,7 @@ func TestCookieSecretsRollOver(t *testing.T) {
 
 // TestCookieSecretOutlivesRestarts: who has a cookie of a server that was given no secret has it after a restart.
 func TestCookieSecretOutlivesRestarts(t *testing.T) {
+	t.Parallel()
 	n := newNode(t, "")
 	n.writeZone(cookieZone)
 	n.start()

@@ -9,6 +9,7 @@ import (
 
 // TestJSONHasNoNull holds what --json prints to JSON.md where types can't: one value, and no list that is null.
 func TestJSONHasNoNull(t *testing.T) {
+	t.Parallel()
 	n := newNode(t, `
 providers:
   file: {type: zonefile, directory: mirror}
