@@ -1,99 +1,15 @@
 package integration
 
 import (
-	"fmt"
 	"os"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
-	"github.com/miekg/dns"
-
-	"github.com/mangrove-dns/mangrove/healthcheck"
 	"github.com/mangrove-dns/mangrove/providers"
 )
 
 // What goes wrong at providers, and what waits for the operator: one zone at two emulated providers.
-
-const smallZone = `$TTL 300
-@     IN SOA ns1 hostmaster 100 3600 600 1209600 60
-@     IN NS  ns1
-ns1   IN A   192.0.2.53
-www   IN A   127.0.0.11
-www   IN A   127.0.0.12
-www   IN A   127.0.0.13
-mail  IN A   192.0.2.25
-@     IN MX  10 mail
-txt   IN TXT "one"
-other IN A   192.0.2.1
-more  IN A   192.0.2.2
-`
-
-// pair is a zone at two providers, with targets.
-type pair struct {
-	*node
-	cf      *cloudflareAccount
-	aws     *route53Account
-	targets []*target
-}
-
-// newPair makes the installation. zoneConfig is added to the zone's NAME.yaml, checks to mangrove.yaml.
-func newPair(t *testing.T, zoneConfig string) *pair {
-	t.Helper()
-	p := &pair{cf: newCloudflare(t, "example.com"), aws: newRoute53(t, "example.com")}
-	port, targets := newTargets(t, at11, at12, at13, at14)
-	p.targets = targets
-	p.node = newNode(t, fmt.Sprintf("providers:\n  cf: %s\n  aws: %s\nchecks:\n  web: {type: tcp, port: %d}\n%s",
-		p.cf.config(), p.aws.config(), port, fastChecks))
-	p.env = append(p.env, secrets...)
-	p.write("zones/example.com.zone", smallZone)
-	p.write("zones/example.com.yaml", "providers: [cf, aws]\nhealth: {www: web}\n"+zoneConfig)
-	return p
-}
-
-// answer waits until a side answers addresses for a name.
-func answer(t *testing.T, who, addr, name string, want ...string) {
-	t.Helper()
-	eventually(t, fmt.Sprintf("%s answers %v for %s", who, want, name), func() (bool, string) {
-		got := addresses(t, addr, name+"."+mirrorZone)
-		return slices.Equal(got, want), fmt.Sprint(got)
-	})
-}
-
-// phase waits until a mirror is in a phase; in sync means with what is served now.
-func (p *pair) phase(t *testing.T, provider string, want providers.Phase) providers.Status {
-	t.Helper()
-	var m providers.Status
-	eventually(t, fmt.Sprintf("%s is %s", provider, want), func() (bool, string) {
-		z := p.zone(mirrorZone)
-		m = z.mirror(t, provider)
-		why := fmt.Sprintf("%s, serial %d of %d verified: %s %v", m.Phase, m.VerifiedSerial, z.Serial, m.Error, m.Guards)
-		return m.Phase == want && (want != providers.InSync || m.VerifiedSerial == z.Serial), why
-	})
-	return m
-}
-
-// recorder notes every different answer that a server gives for A of a name, in their order.
-type recorder struct {
-	seen []string // to be read once it is stopped
-	stop func()
-}
-
-func record(t *testing.T, addr, name string) *recorder {
-	t.Helper()
-	r := &recorder{}
-	r.stop = meanwhile(t, 2*time.Millisecond, func() bool {
-		if m, err := ask(addr, name+"."+mirrorZone, dns.TypeA); err == nil {
-			got := strings.Join(values(m.Answer, name+"."+mirrorZone, dns.TypeA), " ")
-			if len(r.seen) == 0 || r.seen[len(r.seen)-1] != got {
-				r.seen = append(r.seen, got)
-			}
-		}
-		return true
-	})
-	return r
-}
 
 func TestProviderDark(t *testing.T) {
 	t.Parallel()
@@ -181,25 +97,25 @@ func TestEditsWait(t *testing.T) {
 	// The verdict goes to the providers at once, and takes nothing of the edit along: not in the RRset that it changes either.
 	p.targets[1].kill()
 	answer(t, "own", p.addr, "www", at11, at13, at14)
-	for who, addr := range map[string]string{"cf": p.cf.dns, "aws": p.aws.DNSAddr()} {
-		answer(t, who, addr, "www", at11, at13)
-		answer(t, who, addr, "mail", "192.0.2.25")
-		answer(t, who, addr, "new")
+	for _, s := range p.mirrors() {
+		answer(t, s.name, s.addr, "www", at11, at13)
+		answer(t, s.name, s.addr, "mail", "192.0.2.25")
+		answer(t, s.name, s.addr, "new")
 	}
 	if r := p.run("plan", "--exit-code"); r.code != 3 {
 		t.Errorf("plan while edits wait: %s; want exit 3", r)
 	}
 	p.targets[1].revive()
-	for who, addr := range map[string]string{"cf": p.cf.dns, "aws": p.aws.DNSAddr()} {
-		answer(t, who, addr, "www", at11, at12, at13)
-		answer(t, who, addr, "mail", "192.0.2.25")
+	for _, s := range p.mirrors() {
+		answer(t, s.name, s.addr, "www", at11, at12, at13)
+		answer(t, s.name, s.addr, "mail", "192.0.2.25")
 	}
 
 	p.must("push")
-	for who, addr := range map[string]string{"own": p.addr, "cf": p.cf.dns, "aws": p.aws.DNSAddr()} {
-		answer(t, who, addr, "www", at11, at12, at13, at14)
-		answer(t, who, addr, "mail", "192.0.2.26")
-		answer(t, who, addr, "new", "192.0.2.3")
+	for _, s := range p.sides() {
+		answer(t, s.name, s.addr, "www", at11, at12, at13, at14)
+		answer(t, s.name, s.addr, "mail", "192.0.2.26")
+		answer(t, s.name, s.addr, "new", "192.0.2.3")
 	}
 	if r := p.run("plan", "--exit-code"); r.code != 0 {
 		t.Errorf("plan after the push: %s; want exit 0", r)
@@ -210,12 +126,12 @@ func TestEditsAuto(t *testing.T) {
 	t.Parallel()
 	p := newPair(t, "edits: auto\n")
 	p.start()
-	for who, addr := range map[string]string{"cf": p.cf.dns, "aws": p.aws.DNSAddr()} {
-		answer(t, who, addr, "mail", "192.0.2.25")
+	for _, s := range p.mirrors() {
+		answer(t, s.name, s.addr, "mail", "192.0.2.25")
 	}
 	p.write("zones/example.com.zone", strings.Replace(smallZone, "192.0.2.25", "192.0.2.26", 1))
-	for who, addr := range map[string]string{"own": p.addr, "cf": p.cf.dns, "aws": p.aws.DNSAddr()} {
-		answer(t, who, addr, "mail", "192.0.2.26")
+	for _, s := range p.sides() {
+		answer(t, s.name, s.addr, "mail", "192.0.2.26")
 	}
 
 	// An edit that a guard stops waits for a person; withdrawals go on.
@@ -230,11 +146,11 @@ func TestEditsAuto(t *testing.T) {
 		t.Errorf("plan that guards block: %s; want exit 4", r)
 	}
 	p.targets[1].kill()
-	for who, addr := range map[string]string{"own": p.addr, "cf": p.cf.dns, "aws": p.aws.DNSAddr()} {
-		answer(t, who, addr, "www", at11, at13)
+	for _, s := range p.sides() {
+		answer(t, s.name, s.addr, "www", at11, at13)
 	}
-	for who, addr := range map[string]string{"cf": p.cf.dns, "aws": p.aws.DNSAddr()} {
-		answer(t, who, addr, "mail", "192.0.2.26")
+	for _, s := range p.mirrors() {
+		answer(t, s.name, s.addr, "mail", "192.0.2.26")
 	}
 	if r := p.run("push"); r.code != 1 || !strings.Contains(r.stderr, "--allow") {
 		t.Errorf("push that guards block: %s; want exit 1 and a hint", r)
@@ -243,8 +159,8 @@ func TestEditsAuto(t *testing.T) {
 		t.Errorf("push with one of two guards let pass: %s; want exit 1", r)
 	}
 	p.must("push", "--allow", "G2,G4")
-	for who, addr := range map[string]string{"cf": p.cf.dns, "aws": p.aws.DNSAddr()} {
-		answer(t, who, addr, "mail")
+	for _, s := range p.mirrors() {
+		answer(t, s.name, s.addr, "mail")
 	}
 }
 
@@ -289,67 +205,5 @@ func TestZoneMissingAtProvider(t *testing.T) {
 	answer(t, "aws", p.aws.DNSAddr(), "www", at11, at13)
 	if r := p.run("push"); r.code != 1 || !strings.Contains(r.String(), "no such zone at the provider") {
 		t.Errorf("push to a zone that is not there: %s", r)
-	}
-}
-
-// TestDelays measures how long it takes from a closed port to the changed answer, and from there to the first call at a
-// provider; with the default check and with a fast one. Nothing is asserted: these are numbers to read.
-func TestDelays(t *testing.T) {
-	t.Parallel()
-	for _, tt := range []struct {
-		name, defaults string
-		check          healthcheck.Check
-	}{
-		{"default", "private_targets: [127.0.0.0/8]\n", healthcheck.Default()},
-		{"fast", fastChecks, healthcheck.Check{Interval: 200 * time.Millisecond, FastInterval: 50 * time.Millisecond,
-			Timeout: 10 * time.Second, Fall: healthcheck.Fall{Count: 2}}},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-			cf := newCloudflare(t, "example.com")
-			port, targets := newTargets(t, at11, at12, at13)
-			n := newNode(t, fmt.Sprintf("providers:\n  cf: %s\n%s", cf.config(), tt.defaults))
-			n.env = append(n.env, secrets...)
-			n.write("zones/example.com.zone", smallZone)
-			n.write("zones/example.com.yaml", fmt.Sprintf("providers: [cf]\nhealth: {www: 'tcp:%d'}\n", port))
-			n.must("push")
-			n.start()
-			eventually(t, "the mirror is in sync and the targets are up", func() (bool, string) {
-				h := n.zone(mirrorZone).health(t, "www", "A")
-				return h.Outcome == "3 of 3 up" && n.zone(mirrorZone).mirror(t, "cf").Phase == providers.InSync, h.Outcome
-			})
-			cf.ResetRequests()
-			died := time.Now()
-			targets[1].kill()
-			changed := changedAt(t, n.addr, at12)
-			mirrored := changedAt(t, cf.dns, at12)
-			var read, wrote time.Duration
-			for _, r := range slices.Backward(cf.Requests()) {
-				if r.Method == "GET" {
-					read = r.Time.Sub(changed)
-				} else {
-					wrote = r.Time.Sub(changed)
-				}
-			}
-			t.Logf("from the closed port to the changed answer %v (budget %v); from there to the first call at the provider %v, "+
-				"to the first that writes %v, to the changed answer of its name servers %v",
-				changed.Sub(died).Round(time.Millisecond), healthcheck.Budget(tt.check), read.Round(time.Millisecond), wrote.Round(time.Millisecond),
-				mirrored.Sub(changed).Round(time.Millisecond))
-		})
-	}
-}
-
-// changedAt returns when a server first answered www without an address. It asks as often as it can.
-func changedAt(t *testing.T, addr, without string) time.Time {
-	t.Helper()
-	for deadline := time.Now().Add(patience); ; {
-		got := addresses(t, addr, "www."+mirrorZone)
-		now := time.Now()
-		if !slices.Contains(got, without) {
-			return now
-		}
-		if now.After(deadline) {
-			t.Fatalf("%s goes on answering %v", addr, got)
-		}
 	}
 }
