@@ -64,7 +64,7 @@
 //   - Records of the chain that come or go are found beside the base's (denial.go); a change of how the zone proves denial
 //     builds it anew.
 //   - What changes below a delegation is not in the referrals that were prepared. The overlay says so (glue), and they
-//     are left alone.
+//     are left alone. Where the addresses of the cut itself change, which a server may have, its referral goes (dropReferral).
 //   - A delegation or a DNAME that comes or goes changes the cover of nodes that are not touched. The overlay
 //     says so (covers), and Find then walks down from the apex.
 //   - order is the canonical order of the overlay's nodes, each with the place in the base where it belongs.
