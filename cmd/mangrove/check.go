@@ -45,7 +45,8 @@ func (c *cli) checkCommand() *cobra.Command {
 file:line:col, then a count. Of zones that come signed it verifies every signature, which loading them does not. It
 changes nothing and needs no server. It exits 1 when there is an error; warnings alone pass.
 
-With FILE or ZONE it reads these alone of the zone files, wherever they are; --origin says which zone a FILE is for that is not named NAME.zone.
+With FILE or ZONE it reads these alone of the zone files, wherever they are; --origin says which zone a FILE is for
+that is not named NAME.zone.
 
 It asks nobody for the targets of ALIAS records, unless told so (--resolve).`,
 		Example: `  mangrove check

@@ -34,9 +34,10 @@ func (c *cli) zoneDiffCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "diff A [B]",
 		Short: "Show how two versions of a zone differ, record by record",
-		Long: `Diff compares what two versions of a zone hold: not their text, and not the order of records. Each of A and B is a zone file, the name of a
-zone (what is served), or ZONE@SERIAL, a version of its journal. Beside a zone a file is taken for one of that zone, whatever its name. Without B, what is served is compared with what the zone's file says now. It
-exits 1 where they differ. The SOA is told apart, and a difference of it alone counts as none.`,
+		Long: `Diff compares what two versions of a zone hold: not their text, and not the order of records. Each of A and B is a
+zone file, the name of a zone (what is served), or ZONE@SERIAL, a version of its journal. Beside a zone a file is
+taken for one of that zone, whatever its name. Without B, what is served is compared with what the zone's file says
+now. It exits 1 where they differ. The SOA is told apart, and a difference of it alone counts as none.`,
 		Example: `  mangrove zone diff example.com
   mangrove zone diff example.com@41 example.com@42
   mangrove zone diff --json old/example.com.zone example.com`,

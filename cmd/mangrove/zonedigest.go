@@ -47,11 +47,12 @@ func (c *cli) zoneDigestCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "zonemd FILE|ZONE|-",
 		Short: "Print the ZONEMD record of a zone file",
-		Long: `Zonemd prints the ZONEMD records (RFC 8976) for the contents of a zone file: with them, whoever gets the file can tell that it is whole. Put them into the file, in the place
-of those that it has, which do not count. They are for the SOA serial that the file says.
+		Long: `Zonemd prints the ZONEMD records (RFC 8976) for the contents of a zone file: with them, whoever gets the file can tell
+that it is whole. Put them into the file, in the place of those that it has, which do not count. They are for the SOA
+serial that the file says.
 
-A signed zone has to have a ZONEMD record, with any digest, when it is signed, so that its NSEC or NSEC3 records know the type; the record that is printed takes its place, and its
-signature has to be made anew (RFC 8976 3.1).`,
+A signed zone has to have a ZONEMD record, with any digest, when it is signed, so that its NSEC or NSEC3 records know
+the type; the record that is printed takes its place, and its signature has to be made anew (RFC 8976 3.1).`,
 		Example: `  mangrove zone zonemd example.com
   mangrove zone zonemd --hash sha384,sha512 zones/example.com.zone`,
 		Args: cobra.ExactArgs(1),

@@ -29,13 +29,16 @@ func (c *cli) zoneFmtCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "fmt [FILE | ZONE | -]...",
 		Short: "Lay out zone files in one canonical way",
-		Long: `Fmt prints zone files laid out in one way: in columns, one record a line, SOA and long data in parentheses. Comments, directives, and how names
-and numbers are written stay as they are; so do the order of records, unless --sort is given, and included files. What the text means is read before and after and
-must be the same, else nothing is written. A file with errors is left alone.
+		Long: `Fmt prints zone files laid out in one way: in columns, one record a line, SOA and long data in parentheses. Comments,
+directives, and how names and numbers are written stay as they are; so do the order of records, unless --sort is
+given, and included files. What the text means is read before and after and must be the same, else nothing is written.
+A file with errors is left alone.
 
-With -w the file is replaced, at once as a whole, with its permissions kept. Without FILE or ZONE, all of the zones directory are meant.
+With -w the file is replaced, at once as a whole, with its permissions kept. Without FILE or ZONE, all of the zones
+directory are meant.
 
-It exits 1 when a file has errors or is not there, after it did the others; with --check and --diff also when a file would change.`,
+It exits 1 when a file has errors or is not there, after it did the others; with --check and --diff also when a file
+would change.`,
 		Example: `  mangrove zone fmt example.com
   mangrove zone fmt -w zones/*.zone
   mangrove zone fmt --check

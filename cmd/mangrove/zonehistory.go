@@ -14,8 +14,9 @@ func (c *cli) zoneHistoryCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "history ZONE",
 		Short: "List the versions of a zone that were served, and why each came",
-		Long: `History lists the journal of a zone, the newest version first: serial, time, how many records came and went, and why. A version is by "file" where files were
-read for it, by "alias" where targets of ALIAS records have other addresses, and by "health" where it withdrew or restored records alone.`,
+		Long: `History lists the journal of a zone, the newest version first: serial, time, how many records came and went, and why.
+A version is by "file" where files were read for it, by "alias" where targets of ALIAS records have other addresses,
+and by "health" where it withdrew or restored records alone.`,
 		Example: `  mangrove zone history example.com
   mangrove zone history -p --limit 1 example.com`,
 		Args: cobra.ExactArgs(1),

@@ -24,9 +24,10 @@ func (c *cli) zoneRollbackCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "rollback ZONE SERIAL",
 		Short: "Bring a zone's file back to what it said when SERIAL was served",
-		Long: `Rollback changes the zone file, because it is what the zone is made from: the records that were edited since then become what they were,
-everything else stays as it is, and the SOA serial rises. What health withdrew or restored is no part of it. The text before is kept beside the file as
-NAME.zone.orig, and a server takes the new one up as any edit. It prints what would change, and asks.
+		Long: `Rollback changes the zone file, because it is what the zone is made from: the records that were edited since then
+become what they were, everything else stays as it is, and the SOA serial rises. What health withdrew or restored is
+no part of it. The text before is kept beside the file as NAME.zone.orig, and a server takes the new one up as any
+edit. It prints what would change, and asks; where the answer is no it exits 1.
 
 It is refused where records that differ stand in an included file, or are made by $GENERATE.`,
 		Example: `  mangrove zone history example.com

@@ -16,8 +16,9 @@ func (c *cli) zoneShowCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "show ZONE [NAME [TYPE]]",
 		Short: "Print what a zone holds, and what is left out of it and why",
-		Long: `Show prints the records of a zone as lines of a zone file, or those of one NAME (relative to the zone, @ for its apex) and TYPE: as they are served, with
-what is left out as comments; with --loaded, as the operator wrote them. ZONE@SERIAL is what was served with that serial, or what was loaded then.`,
+		Long: `Show prints the records of a zone as lines of a zone file, or those of one NAME (relative to the zone, @ for its apex)
+and TYPE: as they are served, with what is left out as comments; with --loaded, as the operator wrote them.
+ZONE@SERIAL is what was served with that serial, or what was loaded then. It exits 1 where there is no such record.`,
 		Example: `  mangrove zone show example.com
   mangrove zone show example.com www A
   mangrove zone show --loaded example.com @
