@@ -20,12 +20,19 @@
 //
 // A record that cannot be read is reported and left out, and reading goes on with the next logical record. A quote ends
 // with its line. A parenthesis that is still open at the end of the file is reported where it was opened; the record is then
-// read again, up to the first line that looks like another record.
+// read again, up to the first line that looks like another record. What follows from a mistake is not told of as more of them: the lines
+// that a string goes over, where none may, or the numbers of a SOA whose parenthesis is missing.
 //
 // Where RFC 1035 leaves room, the package does as BIND 9 does: an included file may change $TTL for what follows it,
-// but neither origin nor last owner; it inherits both. A SOA without any TTL takes its MINIMUM, which stands for a $TTL then. $GENERATE is BIND's.
-// Stricter than BIND: a record outside the zone is an error, names are not quoted, a TTL above 2^31-1 is an error, $GENERATE makes
-// no negative numbers, and an offset counts for its own ${} alone (BIND adds it to each $ behind it in the word: that is said). More liberal: $GENERATE takes RDATA of several words. What a record means next to others (a CNAME beside an A) is not looked at here: that is zones.Check.
+// but neither origin nor last owner; it inherits both. A SOA without any TTL takes its MINIMUM, which stands for a $TTL
+// then. $GENERATE is BIND's.
+//
+//   - Stricter than BIND: a record outside the zone is an error, names are not quoted, a TTL above 2^31-1 is an error, $GENERATE
+//     makes no negative numbers, and an offset counts for its own ${} alone (BIND adds it to each $ behind it in the word: that is said).
+//   - More liberal: $GENERATE takes RDATA of several words.
+//   - Otherwise: relative paths of included files start where the file is that includes them, not in a directory that is configured.
+//
+// What a record means next to others (a CNAME beside an A) is not looked at here: that is zones.Check.
 //
 // Standards: RFC 1035 5, RFC 2181 5.2 and 8 (TTLs), RFC 2308 4 ($TTL), RFC 3597 5 (unknown types),
 // RFC 6895 3.1 (types that no zone holds).
