@@ -164,3 +164,35 @@ func TestHeldOverRestart(t *testing.T) {
 		})
 	}
 }
+
+// What the last run had is for the first reading of a record; one that is removed then, and written anew, has nothing.
+func TestHeldOfLastRunEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake("old.example. A", "192.0.2.1", "bad.example. A", "-NXDOMAIN", "worse.example. A", "-NXDOMAIN", "other.example. A", "192.0.2.2")
+		k := New(Options{Ask: f.Ask, Random: fixed(0)})
+		k.Set(records("o.example. old.example."))
+		k.First(t.Context())
+		states, err := Decode(Encode(k.States()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		k = New(Options{Ask: f.Ask, Random: fixed(0)})
+		k.Restore(states)
+		const edited, other, again = "o.example. bad.example.", "p.example. other.example.", "o.example. worse.example."
+		for _, c := range []struct {
+			records []string
+			record  string
+			want    string
+		}{
+			{[]string{edited, other}, edited, "old.example.: 192.0.2.1"},
+			{[]string{other}, other, "192.0.2.2"},
+			{[]string{other, again}, again, ""},
+		} {
+			k.Set(records(c.records...))
+			k.First(t.Context())
+			if got := has(k, c.record); got != c.want {
+				t.Errorf("%v: got %q, want %q", c.records, got, c.want)
+			}
+		}
+	})
+}
