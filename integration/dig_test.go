@@ -19,9 +19,9 @@ func query(name string, qtype uint16) *dns.Msg {
 	return q
 }
 
-// exchange asks once, by UDP or TCP.
+// exchange asks once, by UDP or TCP. The answer may take as long as a machine is slow that has other things to do.
 func exchange(addr, network string, q *dns.Msg) (*dns.Msg, error) {
-	return exchangeWithin(5*time.Second, addr, network, q)
+	return exchangeWithin(20*time.Second, addr, network, q)
 }
 
 func exchangeWithin(limit time.Duration, addr, network string, q *dns.Msg) (*dns.Msg, error) {
@@ -33,7 +33,7 @@ func exchangeWithin(limit time.Duration, addr, network string, q *dns.Msg) (*dns
 // ask asks by UDP, and by TCP where the answer is truncated. As a resolver does, it asks again where a packet was lost.
 func ask(addr, name string, qtype uint16) (r *dns.Msg, err error) {
 	for range 3 {
-		if r, err = exchange(addr, "udp", query(name, qtype)); err == nil {
+		if r, err = exchangeWithin(5*time.Second, addr, "udp", query(name, qtype)); err == nil {
 			break
 		}
 	}
