@@ -114,6 +114,7 @@ func TestVerify(t *testing.T) {
 		{"wrong", []string{"7 1 1 " + bad}, zonemd.Verdict{Status: zonemd.Failed, Text: "has another SHA-384 digest than the zone: the zone was changed behind it, or damaged"}},
 		{"another serial", []string{"6 1 1 " + d1}, zonemd.Verdict{Status: zonemd.Failed, Text: "is for serial 6, and the zone has 7"}},
 		{"wrong, and unknown before it", []string{"7 1 240 " + bad, "7 1 1 " + bad}, zonemd.Verdict{Status: zonemd.Failed, Record: 1, Text: "has another SHA-384 digest than the zone: the zone was changed behind it, or damaged"}},
+		{"wrong in two ways", []string{"6 1 1 " + bad, "7 1 2 " + strings.Repeat("ab", 64)}, zonemd.Verdict{Status: zonemd.Failed, Text: "is for serial 6, and the zone has 7"}},
 		{"unknown scheme", []string{"7 241 1 " + bad}, zonemd.Verdict{Status: zonemd.Unproven, Text: "proves nothing: scheme 241 is not known"}},
 		{"unknown hash", []string{"7 1 240 " + bad}, zonemd.Verdict{Status: zonemd.Unproven, Text: "proves nothing: hash 240 is not known"}},
 		{"the same twice", []string{"7 1 1 " + d1, "7 1 1 " + bad}, zonemd.Verdict{Status: zonemd.Unproven, Text: "proves nothing: there are 2 with SHA-384; there are 2 with SHA-384"}},
@@ -138,6 +139,7 @@ func TestCanonical(t *testing.T) {
 		same       bool
 	}{
 		{"names in another case", "A SRV 1 2 3 b.C.\na NAPTR 1 2 \"A\" \"\" \"\" d.\na TXT \"A\"\na HTTPS 1 E.\n", true},
+		{"a record twice, with a name in another case", "a SRV 1 2 3 B.c.\na SRV 1 2 3 b.c.\na NAPTR 1 2 \"A\" \"\" \"\" D.\na TXT \"A\"\na HTTPS 1 E.\n", true},
 		{"another order", "a HTTPS 1 E.\na TXT \"A\"\na NAPTR 1 2 \"A\" \"\" \"\" D.\na SRV 1 2 3 B.c.\n", true},
 		{"a string in another case", "a SRV 1 2 3 B.c.\na NAPTR 1 2 \"a\" \"\" \"\" D.\na TXT \"A\"\na HTTPS 1 E.\n", false},
 		{"a name of a later type in another case", "a SRV 1 2 3 B.c.\na NAPTR 1 2 \"A\" \"\" \"\" D.\na TXT \"A\"\na HTTPS 1 e.\n", false},
