@@ -9,6 +9,9 @@
 //	         header,          RFC 1034 4.3.2,          which       names compressed,
 //	         question, OPT    one turn a CNAME/DNAME   RRsets      nothing cut in half
 //
+// Most answers are addresses, text or a referral that lie in the zone as they go out: these are written without a Response, octet for
+// octet the same (plain.go).
+//
 // A Response is a plain value: the code, the flags, and for each section which RRsets of which zone, with what owner.
 // Deciding knows no sizes, encoding knows no DNS tree; the two meet in the additional section alone, where an address
 // that a referral cannot do without is told from one that is added when there is room.
