@@ -656,3 +656,64 @@ func TestChanges(t *testing.T) {
 		t.Error(d)
 	}
 }
+
+// From any answer to any other, a zone becomes what it would have become at once.
+func TestRecordChanges(t *testing.T) {
+	addr := func(list ...string) (f Family) {
+		f.Known = true
+		for _, a := range list {
+			f.Addrs = append(f.Addrs, netip.MustParseAddr(a))
+		}
+		return f
+	}
+	answers := []Answer{{}, {V4: addr("192.0.2.1")}, {V6: addr("2001:db8::1")}, {addr("192.0.2.1"), addr()}, {addr("192.0.2.2"), addr("2001:db8::1")}, {addr(), addr("2001:db8::1")}}
+	z := zone(t, "example.", "a 60 ALIAS t.test.\na TXT x\n")
+	r := Records(z, nil)[0]
+	with := func(z *zones.Zone, changes []zones.Change) *zones.Zone {
+		t.Helper()
+		for _, c := range changes {
+			if old, _ := z.RRset(c.Name, c.Type); !old.Equal(c.Old) {
+				t.Errorf("%s %s was %v, not %v", c.Name, zones.TypeString(c.Type), old, c.Old)
+			}
+		}
+		next, err := z.With(changes)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return next
+	}
+	for _, from := range answers {
+		before := with(z, r.Changes(nil, Answer{}, from))
+		for _, to := range answers {
+			if d := zones.Diff(with(z, r.Changes(nil, Answer{}, to)), with(before, r.Changes(nil, from, to))); len(d) > 0 {
+				t.Errorf("%v to %v: %v", from, to, d)
+			}
+		}
+	}
+}
+
+// What was asked for while our own zones, or the policy, said otherwise is not taken.
+func TestAnswerOutOfDate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake("one.test. A", "192.0.2.1", "two.test. A", "192.0.2.2", "loop.test. A", "127.0.0.1 192.0.2.3")
+		f.delay = time.Second
+		cat := zones.NewCatalog(zone(t, "example.", "a CNAME one.test.\n"))
+		k := New(Options{Ask: f.Ask, Random: fixed(0), Refused: Refused, Catalog: func() *zones.Catalog { return cat }})
+		k.Set(records("o.test. a.example.", "p.test. loop.test."))
+		start(t, k)
+		time.Sleep(500 * time.Millisecond)
+		cat = zones.NewCatalog(zone(t, "example.", "a CNAME two.test.\n"))
+		k.Follow()
+		time.Sleep(time.Second)
+		if got := known(k, "a.example."); got != "A? AAAA?" {
+			t.Errorf("before it was asked for: %q", got)
+		}
+		time.Sleep(time.Second)
+		if got := known(k, "a.example."); got != "192.0.2.2" {
+			t.Errorf("got %q", got)
+		}
+		if got := known(k, "loop.test."); got != "192.0.2.3" {
+			t.Errorf("refused and taken: %q", got)
+		}
+	})
+}

@@ -71,3 +71,27 @@ func TestScreen(t *testing.T) {
 		expect(k, "", "192.0.2.1", "2001:db8::1", "", "", "")
 	})
 }
+
+// What was kept for records that are not there yet is no exception.
+func TestScreenKept(t *testing.T) {
+	var open atomic.Bool
+	open.Store(true)
+	k := New(Options{Refused: func(a netip.Addr) bool { return Refused(a) && !open.Load() }})
+	at := time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
+	loop := Answer{V4: Family{true, []netip.Addr{netip.MustParseAddr("127.0.0.1")}}, V6: Family{Known: true}}
+	k.Restore([]State{
+		{Target: zones.MustParseName("t.test."), Answer: loop, Since: at, Stale: at, Problem: "SERVFAIL", Failing: at},
+		{Target: zones.MustParseName("n.test."), Held: []Held{{Owner: zones.MustParseName("o."), Target: zones.MustParseName("old.test."), Answer: loop, Since: at}}},
+	})
+	open.Store(false)
+	k.Retry()
+	k.Set(records("a. t.test.", "o. n.test."))
+	for _, r := range []string{"a. t.test.", "o. n.test."} {
+		if got := has(k, r); got != "" {
+			t.Errorf("%s: got %q", r, got)
+		}
+	}
+	if s, _ := k.State(zones.MustParseName("t.test.")); !s.Since.IsZero() || !s.Stale.IsZero() || s.Failing != at {
+		t.Errorf("got %+v", s)
+	}
+}
