@@ -31,7 +31,7 @@ func judgeDigest(z *zones.Zone, where func(zones.Name, uint16, int) zones.Pos) (
 		problems = append(problems, zones.Problem{Pos: where(z.Origin(), dns.TypeZONEMD, v.Record), Severity: severity,
 			Text: fmt.Sprintf("the ZONEMD record of %s %s", z.Origin(), v.Text)})
 	}
-	if z.Denial() != zones.Unsigned {
+	if z.Signed() {
 		return z, problems
 	}
 	without, err := z.With([]zones.Change{{Name: z.Origin(), Type: dns.TypeZONEMD}})
@@ -81,7 +81,7 @@ the type; the record that is printed takes its place, and its signature has to b
 			if err != nil {
 				return err
 			}
-			if _, placeholder := z.RRset(z.Origin(), dns.TypeZONEMD); z.Denial() != zones.Unsigned && !placeholder {
+			if _, placeholder := z.RRset(z.Origin(), dns.TypeZONEMD); z.Signed() && !placeholder {
 				c.say("%s is signed and has no ZONEMD record: put this one in, sign the zone, and make the digest again (RFC 8976 3.1)", z.Origin())
 			}
 			_, err = fmt.Fprintln(c.stdout, set)

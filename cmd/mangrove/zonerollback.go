@@ -161,7 +161,7 @@ func onlySerial(a, b *zones.Zone, soa []recordRow) bool {
 // sameDigests gives target ZONEMD records of its own where the file, unsigned, has some: they would be wrong otherwise.
 func sameDigests(file, target *zones.Zone) (*zones.Zone, error) {
 	had, ok := file.RRset(file.Origin(), dns.TypeZONEMD)
-	if !ok || file.Denial() != zones.Unsigned {
+	if !ok || file.Signed() {
 		return target, nil
 	}
 	set, err := zonemd.New(target, zonemd.SHA384)
