@@ -40,6 +40,7 @@ func Check(z *Zone, o CheckOptions) []Problem {
 			cover.kind = KindNone
 		}
 		c.ttls(n)
+		c.sizes(n)
 		switch {
 		case cover.kind != KindNone:
 			c.occluded(n, cover)
@@ -154,6 +155,26 @@ func (c *checker) ttls(n checked) {
 	for i := range n.sets() {
 		if s := n.set(i); s.ttl() > 1<<31-1 {
 			c.add(Warning, n, s.typ, 0, "has the TTL %d, which resolvers take for 0; the limit is 2147483647", s.ttl())
+		}
+	}
+}
+
+// maxMessage is the most octets that a DNS message has, over TCP (RFC 1035 4.2.2).
+const maxMessage = 1<<16 - 1
+
+// sizes reports RRsets that nobody can be answered with, however they are asked for.
+func (c *checker) sizes(n checked) {
+	question := 12 + len(n.rel) + len(c.z.origin.wire) + 4
+	for i := range n.sets() {
+		s := n.set(i)
+		records := len(s.wire())
+		switch s.typ {
+		case dns.TypeNS, dns.TypeMX, dns.TypePTR: // names in them are compressed: two octets each, if all goes well
+			records = int(s.count) * 14
+		}
+		if size := question + records + s.sigLen(); size > maxMessage {
+			c.add(Warning, n, s.typ, 0, "has %d records, and a message with them takes %d octets: the most is %d (RFC 1035 4.2.2), so nobody who asks gets them; remove some, or divide them among names",
+				s.count, size, maxMessage)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package zones
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -55,6 +56,15 @@ ns1 A 192.0.2.53
 ns1 AAAA 2001:db8::53
 `
 
+// many returns n lines of a zone, in each of which format has another number.
+func many(format string, n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, format+"\n", i)
+	}
+	return b.String()
+}
+
 func TestCheck(t *testing.T) {
 	tests := []struct{ name, zone, want string }{
 		{"sound", sound, ""},
@@ -65,6 +75,13 @@ func TestCheck(t *testing.T) {
 		{"hashed often", sound + "@ NSEC3PARAM 1 0 51 -", "z:6:1: warning: example.com. NSEC3PARAM has names hashed 51 times more: resolvers take zones with " +
 			"more than some 50 to 150 for unsigned, or refuse them (RFC 9276 3.2), and each negative answer costs so many hashes; sign the zone with none (RFC 9276 3.1)"},
 		{"hashed no more than usual", sound + "@ NSEC3PARAM 1 0 50 -", ""},
+		{"as large as a message", sound + many("x TXT %0229d", 270), ""},
+		{"larger than a message", sound + many("x TXT %0229d", 271), "z:6:1: warning: x.example.com. TXT has 271 records, and a message with them takes 65613 octets: " +
+			"the most is 65535 (RFC 1035 4.2.2), so nobody who asks gets them; remove some, or divide them among names"},
+		{"larger than a message with signatures", sound + many("x TXT %0229d", 270) + "x RRSIG TXT 13 3 300 20300101000000 20200101000000 1 example.com. " + strings.Repeat("AAAA", 100),
+			"z:6:1: warning: x.example.com. TXT has 270 records, and a message with them takes 65714 octets: " +
+				"the most is 65535 (RFC 1035 4.2.2), so nobody who asks gets them; remove some, or divide them among names"},
+		{"many names, which are compressed", sound + many("x PTR a%d.a-long-name.to-be-compressed.example.net.", 4000), ""},
 		{"nothing", "", `
 example.com. has no SOA record; a zone starts with one
 example.com. has no NS record; name the servers of the zone, two at least`},
