@@ -78,7 +78,7 @@ func TestPlanALIAS(t *testing.T) {
 		{"someone removed it", aliasScene{scene: scene{loaded: b, held: "", approved: a}, file: toB, pushed: toB},
 			"+ www 300 A 192.0.2.2" + why + "1 added, 0 removed, 0 changed, 0 as they are, 0 not ours", none("0")},
 		{"someone else has the other family", aliasScene{scene: scene{loaded: a + six, held: a + "www AAAA 2001:db8::9\n", approved: a}, file: toB, pushed: toB},
-			"+ www 300 AAAA 2001:db8::1" + why + "- www 300 AAAA 2001:db8::9 [adopted] stood there before us\n  G5: 1 records that stood there before us would be removed blocks\n1 added, 1 removed, 0 changed, 1 as they are, 0 not ours", none("1")},
+			"+ www 300 AAAA 2001:db8::1" + why + "- www 300 AAAA 2001:db8::9 [adopted] stood there before us\n  G5: 1 record that stood there before us would be removed blocks\n1 added, 1 removed, 0 changed, 1 as they are, 0 not ours", none("1")},
 		{"not resolved", aliasScene{scene: scene{held: a + six, approved: a + six}, file: toB, pushed: toB, pending: true},
 			unknown("A") + unknown("AAAA") + none("2"), "as full"},
 		{"not resolved, and not ours", aliasScene{scene: scene{held: a}, file: toB, pushed: toB, pending: true},
@@ -90,7 +90,7 @@ func TestPlanALIAS(t *testing.T) {
 			"+ www 300 A 192.0.2.1" + why + "+ www 300 AAAA 2001:db8::1" + why + "2 added, 0 removed, 0 changed, 0 as they are, 0 not ours", "as full"},
 		{"resolved while a CNAME stands there", aliasScene{scene: scene{loaded: a, held: "www CNAME x.example.net.\n"}, file: toB, pushed: toB},
 			"+ www 300 A 192.0.2.1" + why + "- www 300 CNAME x.example.net. [adopted] stood there before us\n" +
-				"  G5: 1 records that stood there before us would be removed blocks\n" +
+				"  G5: 1 record that stood there before us would be removed blocks\n" +
 				"  G6: a CNAME and other data change places; where the provider has no atomic swap, the name has neither for a moment blocks\n" +
 				"1 added, 1 removed, 0 changed, 0 as they are, 0 not ours",
 			"  foreign www CNAME x.example.net.\n0 added, 0 removed, 0 changed, 0 as they are, 1 not ours"},

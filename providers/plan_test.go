@@ -173,7 +173,7 @@ func TestPlan(t *testing.T) {
 		{"adopting other data needs leave", scene{loaded: "www A 192.0.2.1", held: "www A 192.0.2.66"}, `
 + www 300 A 192.0.2.1 [edited]
 - www 300 A 192.0.2.66 [adopted] stood there before us
-  G5: 1 records that stood there before us would be removed blocks
+  G5: 1 record that stood there before us would be removed blocks
 1 added, 1 removed, 0 changed, 0 as they are, 0 not ours`},
 		{"adopting the same data with another TTL needs none", scene{loaded: "www A 192.0.2.1", held: "www 60 A 192.0.2.1"}, `
 ~ www 60 -> 300 A 192.0.2.1 [adopted]
@@ -218,13 +218,13 @@ func TestPlan(t *testing.T) {
 		{"a foreign CNAME in the way of a declared A", scene{loaded: "www A 192.0.2.1", held: "www CNAME x.example.net."}, `
 + www 300 A 192.0.2.1 [edited]
 - www 300 CNAME x.example.net. [adopted] stood there before us
-  G5: 1 records that stood there before us would be removed blocks
+  G5: 1 record that stood there before us would be removed blocks
   G6: a CNAME and other data change places; where the provider has no atomic swap, the name has neither for a moment blocks
 1 added, 1 removed, 0 changed, 0 as they are, 0 not ours`},
 		{"a zone that lost everything", scene{loaded: "@ SOA ns1 hm 1 2 3 4 5", approved: "a A 192.0.2.1\nb A 192.0.2.1", held: "a A 192.0.2.1\nb A 192.0.2.1"}, `
 - a 300 A 192.0.2.1 [edited]
 - b 300 A 192.0.2.1 [edited]
-  G1: the zone has no records but its apex SOA and NS: all 2 records there would be deleted blocks
+  G1: the zone has no records but its apex SOA and NS: all there would be deleted (2 records) blocks
   G2: 2 of 2 records would be deleted (100 %, limit 30 %) blocks
 0 added, 2 removed, 0 changed, 0 as they are, 0 not ours`},
 		{"too many updates", scene{loaded: "$TTL 60\na A 192.0.2.1\nb A 192.0.2.1\nc A 192.0.2.1\nd A 192.0.2.1",

@@ -114,7 +114,7 @@ func (t *tally) guards(l Limits, allow []string) []Guard {
 		names    []string
 	}{
 		{GuardCritical, "deletes at the apex, of MX, a wildcard or a delegation", t.critical},
-		{GuardAdopt, fmt.Sprintf("%d records that stood there before us would be removed", t.adoptedValues), t.adopted},
+		{GuardAdopt, recordCount(t.adoptedValues) + " that stood there before us would be removed", t.adopted},
 		{GuardSwap, "a CNAME and other data change places; where the provider has no atomic swap, the name has neither for a moment", t.swapped},
 		{GuardEmpty, "an automatic change would leave nothing", t.emptied},
 	} {
@@ -125,13 +125,21 @@ func (t *tally) guards(l Limits, allow []string) []Guard {
 	return out
 }
 
+// recordCount is "1 record", "2 records".
+func recordCount(n int) string {
+	if n == 1 {
+		return "1 record"
+	}
+	return fmt.Sprintf("%d records", n)
+}
+
 func (t *tally) source(trip func(Guard)) {
 	switch {
 	case t.noSOA:
 		trip(Guard{ID: GuardSource, Text: "the zone has no SOA record: it was not loaded whole"})
 	case t.noRecords && t.everything:
 		trip(Guard{ID: GuardSource, Count: t.values, Of: t.values,
-			Text: fmt.Sprintf("the zone has no records but its apex SOA and NS: all %d records there would be deleted", t.values)})
+			Text: fmt.Sprintf("the zone has no records but its apex SOA and NS: all there would be deleted (%s)", recordCount(t.values))})
 	}
 }
 
