@@ -28,7 +28,7 @@ func Patch(path string, data []byte, target *zones.Zone, o Options) ([]byte, err
 	if before.Errors > 0 {
 		return nil, fmt.Errorf("patch %s: %s", path, before.Problems[0].Text)
 	}
-	p := &patcher{path: path, data: data, res: before, target: target, pieces: outline(data), byLine: map[int]int{}}
+	p := &patcher{path: path, data: data, res: before, target: target, pieces: outline(data)}
 	if err := p.plan(); err != nil {
 		return nil, fmt.Errorf("patch %s: %w", path, err)
 	}
@@ -53,14 +53,18 @@ type patcher struct {
 	res    *Result
 	target *zones.Zone
 	pieces []piece
-	byLine map[int]int // line of a piece's first token -> its index
+	byLine map[int]int        // line of a piece's first token -> its index
+	last   map[zones.Name]int // the last piece of each owner
+	fates  []fate             // of each piece; the last one is the end of the file
+	alike  bool               // records are written as those in whose place they come
+}
 
-	owners  []zones.Name // of each piece that is a record
-	gone    []bool
-	instead []string // data of the record that takes a piece's place, from its TTL on; "" for none
-	serial  string   // where the SOA's serial alone differs
-	behind  map[int][]newRecord
-	alike   bool // records are written as those in whose place they come
+// fate is what becomes of a piece.
+type fate struct {
+	owner  zones.Name  // of its record
+	gone   bool        // the record goes
+	serial bool        // the record is the SOA, and nothing but its serial becomes another
+	behind []newRecord // what comes behind it, or in its place
 }
 
 // newRecord is a record that is to come.
@@ -74,12 +78,20 @@ type newRecord struct {
 
 // plan decides what becomes of each piece.
 func (p *patcher) plan() error {
-	p.owners = make([]zones.Name, len(p.pieces))
-	p.gone = make([]bool, len(p.pieces))
-	p.instead = make([]string, len(p.pieces))
-	p.behind = make(map[int][]newRecord)
+	p.place()
+	for _, c := range zones.Diff(p.res.Zone, p.target) {
+		if err := p.change(c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// place finds the owner and the line of each piece, and the last piece of each owner.
+func (p *patcher) place() {
+	p.fates = make([]fate, len(p.pieces)+1)
+	p.byLine, p.last = make(map[int]int), make(map[zones.Name]int)
 	origin, owner := p.res.Origin, zones.Name{}
-	last := make(map[zones.Name]int) // the last piece of each name
 	for i, e := range p.pieces {
 		if e.kind == pieceComment {
 			continue
@@ -92,42 +104,45 @@ func (p *patcher) plan() error {
 			if !e.blank {
 				owner = nameOf(e.toks[0].text, origin)
 			}
-			p.owners[i], last[owner] = owner, i
+			p.fates[i].owner, p.last[owner] = owner, i
 		}
 	}
-	for _, c := range zones.Diff(p.res.Zone, p.target) {
-		places, err := p.places(c.Old)
-		if err != nil {
-			return err
+}
+
+// change decides what becomes of the pieces of an RRset.
+func (p *patcher) change(c zones.Change) error {
+	places, err := p.places(c.Old)
+	if err != nil {
+		return err
+	}
+	if p.onlySerial(c) {
+		p.fates[places[0]].serial = true
+		return nil
+	}
+	sameTTL := c.Old.TTL == c.New.TTL
+	stays := func(data []byte, in zones.RRset) bool {
+		return sameTTL && slices.ContainsFunc(in.Data, func(d []byte) bool { return bytes.Equal(d, data) })
+	}
+	var free []int // pieces whose record goes
+	for i, d := range c.Old.Data {
+		if !stays(d, c.New) {
+			p.fates[places[i]].gone = true
+			free = append(free, places[i])
 		}
-		if p.onlySerial(c) {
-			p.serial = strconv.FormatUint(uint64(p.target.Serial()), 10)
-			p.instead[places[0]] = p.serial
+	}
+	at, known := p.last[c.Name]
+	if !known {
+		at = len(p.pieces)
+	}
+	for i, d := range c.New.Data {
+		if stays(d, c.Old) {
 			continue
 		}
-		var free []int // pieces whose record goes
-		for i, d := range c.Old.Data {
-			if c.Old.TTL != c.New.TTL || !slices.ContainsFunc(c.New.Data, func(n []byte) bool { return bytes.Equal(n, d) }) {
-				p.gone[places[i]] = true
-				free = append(free, places[i])
-			}
+		to := at
+		if len(free) > 0 {
+			to, free = free[0], free[1:]
 		}
-		at, known := last[c.Name]
-		if !known {
-			at = len(p.pieces)
-		}
-		for i, d := range c.New.Data {
-			if c.Old.TTL == c.New.TTL && slices.ContainsFunc(c.Old.Data, func(n []byte) bool { return bytes.Equal(n, d) }) {
-				continue
-			}
-			r := newRecord{c.Name, c.New, i, c.Old.TTL == c.New.TTL}
-			if len(free) > 0 {
-				p.behind[free[0]] = append(p.behind[free[0]], r)
-				free = free[1:]
-			} else {
-				p.behind[at] = append(p.behind[at], r)
-			}
-		}
+		p.fates[to].behind = append(p.fates[to].behind, newRecord{c.Name, c.New, i, sameTTL})
 	}
 	return nil
 }
@@ -167,73 +182,87 @@ func (p *patcher) places(s zones.RRset) ([]int, error) {
 
 // text puts the file together again.
 func (p *patcher) text() []byte {
-	var b bytes.Buffer
-	origin, owner := p.res.Origin, zones.Name{} // as a reader of the new text has them
+	t := newText{patcher: p, origin: p.res.Origin}
 	done := 0
-	write := func(r newRecord, e *piece) {
-		line, ok := p.lineLike(r, e, owner, origin)
-		if !ok {
-			line = p.line(r, origin)
-			if e != nil && e.trail != "" {
-				line = append(line, " "+e.trail...)
-			}
-			line = append(line, '\n')
-		}
-		b.Write(line)
-		owner = r.owner
-	}
 	for i := range p.pieces {
-		e := &p.pieces[i]
+		e, f := &p.pieces[i], &p.fates[i]
 		if e.kind == pieceComment {
 			continue
 		}
-		b.Write(p.data[done:e.start])
+		t.Write(p.data[done:e.start])
 		done = e.end
-		switch {
-		case e.kind == pieceDirective:
-			b.Write(p.data[e.start:e.end])
-			if directiveName(e.toks[0]) == "$ORIGIN" {
-				origin = nameOf(e.toks[1].text, origin)
-			}
-		case p.gone[i]:
-		case p.instead[i] != "":
-			serial := p.serialToken(e)
-			at := offsetOf(p.data, serial)
-			b.Write(p.data[e.start:at])
-			b.WriteString(p.instead[i])
-			b.Write(p.data[at+len(serial.text) : e.end])
-			owner = p.owners[i]
-		default:
-			if e.blank && owner != p.owners[i] {
-				b.Write(appendNameText(nil, []byte(p.owners[i].Wire()), origin.Wire()))
-			}
-			b.Write(p.data[e.start:e.end])
-			owner = p.owners[i]
+		if !f.gone {
+			t.piece(e, f)
 		}
-		for n, r := range p.behind[i] {
-			p.endLine(&b)
-			var from *piece
-			if n == 0 && p.gone[i] {
-				from = e
-				for _, c := range e.inner {
-					b.WriteString(c.text + "\n")
-				}
+		for n, r := range f.behind {
+			t.endLine()
+			if n > 0 || !f.gone {
+				t.record(r, nil)
+				continue
 			}
-			write(r, from)
+			for _, c := range e.inner {
+				t.WriteString(c.text + "\n")
+			}
+			t.record(r, e)
 		}
 	}
-	b.Write(p.data[done:])
-	for _, r := range p.behind[len(p.pieces)] {
-		p.endLine(&b)
-		write(r, nil)
+	t.Write(p.data[done:])
+	for _, r := range p.fates[len(p.pieces)].behind {
+		t.endLine()
+		t.record(r, nil)
 	}
-	return b.Bytes()
+	return t.Bytes()
+}
+
+// newText is the new text as far as it is written, with the origin and the owner that who reads it has by then.
+type newText struct {
+	*patcher
+	bytes.Buffer
+	origin, owner zones.Name
+}
+
+// piece writes a piece that stays.
+func (t *newText) piece(e *piece, f *fate) {
+	switch {
+	case e.kind == pieceDirective:
+		if directiveName(e.toks[0]) == "$ORIGIN" {
+			t.origin = nameOf(e.toks[1].text, t.origin)
+		}
+		t.Write(t.data[e.start:e.end])
+		return
+	case f.serial:
+		serial := t.serialToken(e)
+		at := offsetOf(t.data, serial)
+		t.Write(t.data[e.start:at])
+		t.WriteString(strconv.FormatUint(uint64(t.target.Serial()), 10))
+		t.Write(t.data[at+len(serial.text) : e.end])
+	default:
+		if e.blank && t.owner != f.owner {
+			t.Write(appendNameText(nil, []byte(f.owner.Wire()), t.origin.Wire()))
+		}
+		t.Write(t.data[e.start:e.end])
+	}
+	t.owner = f.owner
+}
+
+// record writes a record that comes; with from, in place of the record that stood there.
+func (t *newText) record(r newRecord, from *piece) {
+	line, ok := t.lineLike(r, from, t.owner, t.origin)
+	if !ok {
+		line = t.line(r, t.origin)
+		if from != nil && from.trail != "" {
+			line = append(line, " "+from.trail...)
+		}
+		line = append(line, '\n')
+	}
+	t.Write(line)
+	t.owner = r.owner
 }
 
 // endLine ends the last line, if the file did not.
-func (p *patcher) endLine(b *bytes.Buffer) {
-	if n := b.Len(); n > 0 && b.Bytes()[n-1] != '\n' {
-		b.WriteByte('\n')
+func (t *newText) endLine() {
+	if b := t.Bytes(); len(b) > 0 && b[len(b)-1] != '\n' {
+		t.WriteByte('\n')
 	}
 }
 
