@@ -9,16 +9,16 @@ import (
 // The data of LOC records (RFC 1876 3), and prefixes of APL records (RFC 3123 4).
 
 const (
-	equator     = 1 << 31          // thousandths of seconds of arc; also the prime meridian
-	groundLevel = 100000 * 100     // centimetres above the lowest altitude
-	maxAltitude = 1<<32 - 1        //
-	maxSize     = 90000000 * 100   // centimetres
-	sizeDefault = 0x12             // 1 m
-	horDefault  = 0x16             // 10 km
-	verDefault  = 0x13             // 10 m
-	hourMillis  = 60 * 60 * 1000   // a degree, in thousandths of seconds
-	maxLatitude = 90 * hourMillis  //
-	maxLongitud = 180 * hourMillis //
+	equator      = 1 << 31        // thousandths of seconds of arc; also the prime meridian
+	groundLevel  = 100000 * 100   // centimetres above the lowest altitude
+	maxAltitude  = 1<<32 - 1      // centimetres above the lowest
+	maxSize      = 90000000 * 100 // centimetres
+	sizeDefault  = 0x12           // 1 m
+	horDefault   = 0x16           // 10 km
+	verDefault   = 0x13           // 10 m
+	degreeMillis = 60 * 60 * 1000 // a degree, in thousandths of seconds of arc
+	maxLatitude  = 90 * degreeMillis
+	maxLongitude = 180 * degreeMillis
 )
 
 // appendLocation appends the data of a LOC record: degrees [minutes [seconds]] N or S, the same E or W, altitude, and up
@@ -33,7 +33,7 @@ func appendLocation(dst []byte, toks []token) (_ []byte, n int, why string) {
 	if why != "" {
 		return dst, n, why
 	}
-	longitude, n, why := angle(toks, n, 'E', 'W', "longitude", maxLongitud)
+	longitude, n, why := angle(toks, n, 'E', 'W', "longitude", maxLongitude)
 	if why != "" {
 		return dst, n, why
 	}
@@ -69,7 +69,7 @@ func angle(toks []token, n int, plus, minus byte, what string, most int64) (mill
 		limit uint64
 		scale int64
 		name  string
-	}{{uint64(most / hourMillis), hourMillis, "degrees"}, {59, 60000, "minutes"}}
+	}{{uint64(most / degreeMillis), degreeMillis, "degrees"}, {59, 60000, "minutes"}}
 	for i := 0; ; i++ {
 		if n == len(toks) {
 			return 0, n, "ends before its " + what + " is complete: " + string(plus) + " or " + string(minus) + " is missing"

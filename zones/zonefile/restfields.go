@@ -432,14 +432,14 @@ func (p *parser) appendRelay(dst []byte, toks []token) (_ []byte, n int, why str
 	return dst, 3, ""
 }
 
-// typeBits is what bit maps of types are checked by; see typesFault.
-const typeBits = 32
+// maxWindow is how many octets a window of a bit map of types has at most (RFC 4034 4.1.2).
+const maxWindow = 32
 
 // typesFault says what is wrong with a bit map of types (RFC 4034 4.1.2).
 func typesFault(wire []byte) string {
 	last := -1
 	for len(wire) > 0 {
-		if len(wire) < 2 || wire[1] == 0 || wire[1] > typeBits || len(wire) < 2+int(wire[1]) {
+		if len(wire) < 2 || wire[1] == 0 || wire[1] > maxWindow || len(wire) < 2+int(wire[1]) {
 			return "its bit map of types is cut off"
 		}
 		if int(wire[0]) <= last {

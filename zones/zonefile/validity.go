@@ -73,13 +73,22 @@ func prefixLen(wire []byte) int {
 	if len(wire) < 4 || len(wire) < 4+int(wire[3]&0x7f) {
 		return 0
 	}
-	length := int(wire[3] & 0x7f)
-	switch most := map[uint16]int{familyIPv4: 4, familyIPv6: 16}[binary.BigEndian.Uint16(wire)]; {
-	case most == 0:
-	case length > most || int(wire[2]) > most*8 || length > 0 && wire[3+length] == 0:
+	length, most := int(wire[3]&0x7f), addressLen(binary.BigEndian.Uint16(wire))
+	if most != 0 && (length > most || int(wire[2]) > most*8 || length > 0 && wire[3+length] == 0) {
 		return 0
 	}
 	return 4 + length
+}
+
+// addressLen is how many octets the addresses of a family have; 0 where the family is not known.
+func addressLen(family uint16) int {
+	switch family {
+	case familyIPv4:
+		return 4
+	case familyIPv6:
+		return 16
+	}
+	return 0
 }
 
 // gatewayLen is the length of a gateway of a kind (RFC 4025 2.5).
