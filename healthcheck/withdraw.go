@@ -81,7 +81,7 @@ func (g *group) decide(state func(Key) Verdict) ([]zones.Change, []Decision) {
 		c, d := g.follow(set, out)
 		if g.kept[set.Type] {
 			if c.New.TTL = set.TTL; !c.New.Equal(c.Old) {
-				d.Signed, d.Outcome = true, "hints do not follow the addresses: "+notWithdrawn
+				d.Signed, d.Outcome = true, "hints do not follow the addresses: the zone is signed"
 			}
 			c.New, d.TTL = c.Old, set.TTL
 		}
