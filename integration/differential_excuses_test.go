@@ -21,6 +21,7 @@ var decisions = []decision{
 	{"aliases through all zones", acrossZones},
 	{"answers that just fit", justFits},
 	{"wildcards that are empty", emptyWildcard},
+	{"NSEC of an alias in a zone with NSEC3", hashedAlias},
 }
 
 // fileDecision is the same for zone files: mangrove refuses what the three load alike, and says nothing but this.
@@ -189,6 +190,23 @@ func justFits(c *comparison, a aspect) bool {
 	return a == aspectTruncated && m != nil && !m.Truncated && c.sizes["mangrove"] <= limit && c.sizes["mangrove"] > limit-255
 }
 
+// hashedAlias is a question for NSEC that comes to an alias in a zone with NSEC3: mangrove follows it, since nothing proves that the alias has no
+// NSEC record (RFC 5155 8.5), and the others stop there.
+func hashedAlias(c *comparison, _ aspect) bool {
+	m, other := c.answers["mangrove"], c.answers["bind"]
+	if m == nil || other == nil || m.Question[0].Qtype != dns.TypeNSEC || soaOf(other) == "" {
+		return false
+	}
+	names, stopped := chain(m), chain(other)
+	if len(names) <= len(stopped) || !slices.Equal(names[:len(stopped)], stopped) {
+		return false
+	}
+	zone := zoneOf(c.apex, stopped[len(stopped)-1])
+	return slices.ContainsFunc(c.realm.zones, func(z peerZone) bool {
+		return strings.EqualFold(z.origin, zone) && strings.Contains(z.text, "NSEC3PARAM")
+	})
+}
+
 // emptyWildcard is a name that a wildcard stands for which is an empty non-terminal, in a zone with NSEC: mangrove proves that it is empty too, by one more record,
 // which leads from before the wildcard to a name below it. Where that no longer fits, all that the others have is there, and TC.
 func emptyWildcard(c *comparison, a aspect) bool {
@@ -289,6 +307,44 @@ func TestEmptyWildcardExcused(t *testing.T) {
 		c := &comparison{answers: map[string]*dns.Msg{"mangrove": tt.ours, "bind": tt.theirs}, verdicts: map[string]verdict{"bind": {aspectAuthority: texts(tt.theirs.Ns)}}}
 		if got := emptyWildcard(c, aspectTruncated); got != tt.want {
 			t.Errorf("truncated, %s: got %v, want %v", tt.name, got, tt.want)
+		}
+	}
+}
+
+func TestHashedAlias(t *testing.T) {
+	answer := func(qtype uint16, records ...string) *dns.Msg {
+		m := new(dns.Msg).SetQuestion("www.example.", qtype)
+		for _, r := range records {
+			rr, err := dns.NewRR(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if rr.Header().Rrtype == dns.TypeSOA {
+				m.Ns = append(m.Ns, rr)
+			} else {
+				m.Answer = append(m.Answer, rr)
+			}
+		}
+		return m
+	}
+	const soa, alias, next = "example. 60 SOA a. b. 1 2 3 4 60", "www.example. 60 CNAME a.example.", "a.example. 60 CNAME b.example."
+	for _, tt := range []struct {
+		name         string
+		ours, theirs *dns.Msg
+		signing      string
+		want         bool
+	}{
+		{"the name itself", answer(dns.TypeNSEC, alias, soa), answer(dns.TypeNSEC, soa), "NSEC3PARAM", true},
+		{"further on", answer(dns.TypeNSEC, alias, next, soa), answer(dns.TypeNSEC, alias, soa), "NSEC3PARAM", true},
+		{"in a zone with NSEC", answer(dns.TypeNSEC, alias, soa), answer(dns.TypeNSEC, soa), "NSEC", false},
+		{"another type", answer(dns.TypeA, alias, soa), answer(dns.TypeA, soa), "NSEC3PARAM", false},
+		{"as far", answer(dns.TypeNSEC, alias, soa), answer(dns.TypeNSEC, alias, soa), "NSEC3PARAM", false},
+		{"no denial", answer(dns.TypeNSEC, alias, soa), answer(dns.TypeNSEC), "NSEC3PARAM", false},
+	} {
+		c := &comparison{answers: map[string]*dns.Msg{"mangrove": tt.ours, "bind": tt.theirs}, apex: map[string]bool{"example.": true},
+			realm: &realm{zones: []peerZone{{"example.", "@ 0 " + tt.signing + " 1 0 0 -"}}}}
+		if got := hashedAlias(c, aspectAnswer); got != tt.want {
+			t.Errorf("%s: got %v, want %v", tt.name, got, tt.want)
 		}
 	}
 }

@@ -62,6 +62,7 @@ expand-alias=no
 dname-processing=yes
 `, db, host, port, api, d.key, dir))
 		p := startProcess(t, "pdns_server", nil, path, "--config-dir="+dir)
+		p.peer = true
 		return p, d.answers(p)
 	}).addr
 	for _, z := range zones {

@@ -90,7 +90,7 @@ func (k *peerKind) try(t testing.TB, s peerSetup, dir, addr string) (*process, e
 	config := filepath.Join(dir, k.name+".conf")
 	writeFile(t, config, k.configuration(t, s, dir, addr))
 	p := startProcess(t, k.program, nil, path, slices.Concat(k.args, []string{config})...)
-	p.silent = s.quiet
+	p.silent, p.peer = s.quiet, true
 	refusal, awaited := k.refusal, s.zones
 	if s.lenient {
 		refusal, awaited = nil, s.zones[:1]

@@ -13,7 +13,13 @@ const patience = 90 * time.Second
 // in the way.
 func eventually(t testing.TB, what string, holds func() (ok bool, why string)) {
 	t.Helper()
-	deadline := time.NewTimer(patience)
+	eventuallyWithin(t, patience, what, holds)
+}
+
+// eventuallyWithin is eventually for what may take longer than anything else.
+func eventuallyWithin(t testing.TB, wait time.Duration, what string, holds func() (ok bool, why string)) {
+	t.Helper()
+	deadline := time.NewTimer(wait)
 	defer deadline.Stop()
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
