@@ -2,17 +2,14 @@ package powerdns
 
 import (
 	"bytes"
-	"context"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"sync/atomic"
-	"syscall"
 	"testing"
-	"time"
+
+	"github.com/mangrove-dns/mangrove/providers/providertest"
 )
 
 const token = "mirror-test-token"
@@ -20,43 +17,18 @@ const token = "mirror-test-token"
 // pdns is a PowerDNS with an empty example.org.
 type pdns struct{ url, dns string }
 
-// given counts the ports that this process has tried.
-var given atomic.Uint32
-
-// freePort returns a port that is free for UDP and TCP on loopback just now. It is below those that the system hands out by
-// itself: any socket that somebody opens may have one of them before the server that it is for has bound it.
-func freePort(t *testing.T) int {
-	t.Helper()
-	const lowest, count = 10_000, 20_000
-	for range 200 {
-		port := lowest + (os.Getpid()*211+int(given.Add(1)))%count
-		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
-		if err != nil {
-			continue
-		}
-		u, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: port})
-		_ = l.Close()
-		if err == nil {
-			_ = u.Close()
-			return port
-		}
-	}
-	t.Fatal("no port is free for UDP and TCP")
-	return 0
-}
-
 const schema = "/usr/share/pdns-backend-sqlite3/schema/schema.sqlite3.sql"
 
 // startPowerDNS runs a server until the test ends.
 func startPowerDNS(t *testing.T) pdns {
 	t.Helper()
-	program := lookPath(t, "pdns_server", "pdns-server")
-	sqlite := lookPath(t, "sqlite3", "sqlite3")
+	program := providertest.PeerPath(t, "pdns_server", "pdns-server")
+	sqlite := providertest.PeerPath(t, "sqlite3", "sqlite3")
 	sql, err := os.ReadFile(schema)
 	if err != nil {
-		missing(t, "%s is not there (Debian: pdns-backend-sqlite3)", schema)
+		providertest.Missing(t, "%s is not there (Debian: pdns-backend-sqlite3)", schema)
 	}
-	dir, port, api := t.TempDir(), freePort(t), freePort(t)
+	dir, port, api := t.TempDir(), providertest.FreePort(t), providertest.FreePort(t)
 	db := filepath.Join(dir, "pdns.db")
 	load := exec.CommandContext(t.Context(), sqlite, db)
 	load.Stdin = bytes.NewReader(sql)
@@ -96,60 +68,11 @@ func (p pdns) request(t *testing.T, method, path, body string, want int) {
 // start runs a program until the test ends and waits until url is answered.
 func start(t *testing.T, url, program string, args ...string) {
 	t.Helper()
-	var out bytes.Buffer
-	ctx, cancel := context.WithCancel(context.Background())
-	cmd := exec.CommandContext(ctx, program, args...)
-	cmd.Stdout, cmd.Stderr = &out, &out
-	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
-	cmd.WaitDelay = 5 * time.Second
-	if err := cmd.Start(); err != nil {
-		cancel()
-		t.Fatal(err)
-	}
-	ended := make(chan struct{})
-	go func() {
-		_ = cmd.Wait()
-		close(ended)
-	}()
-	t.Cleanup(func() {
-		cancel()
-		<-ended
-		if t.Failed() {
-			said := out.String()
-			t.Logf("%s said:\n%s", program, said[max(0, len(said)-4000):])
-		}
-	})
-	for deadline := time.Now().Add(2 * time.Minute); time.Now().Before(deadline); {
-		if resp, err := http.Get(url); err == nil {
+	providertest.StartPeer(t, func() bool {
+		resp, err := http.Get(url)
+		if err == nil {
 			_ = resp.Body.Close()
-			return
 		}
-		select {
-		case <-ended:
-			t.Fatalf("%s ended:\n%s", program, out.String())
-		case <-time.After(50 * time.Millisecond):
-		}
-	}
-	t.Fatalf("%s does not answer", program)
-}
-
-func lookPath(t *testing.T, program, debian string) string {
-	t.Helper()
-	path, err := exec.LookPath(program)
-	if err != nil {
-		path = "/usr/sbin/" + program
-		if _, err := os.Stat(path); err != nil {
-			missing(t, "%s is not installed (Debian: %s)", program, debian)
-		}
-	}
-	return path
-}
-
-// missing skips the test, or fails it where no peer may be missing.
-func missing(t *testing.T, format string, args ...any) {
-	t.Helper()
-	if os.Getenv("MANGROVE_PEERS") == "required" {
-		t.Fatalf(format, args...)
-	}
-	t.Skipf(format, args...)
+		return err == nil
+	}, program, args...)
 }

@@ -1,21 +1,16 @@
 package rfc2136
 
 import (
-	"bytes"
-	"context"
 	"fmt"
-	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync/atomic"
-	"syscall"
 	"testing"
-	"time"
 
 	libdns "github.com/libdns/rfc2136"
 	"github.com/miekg/dns"
+
+	"github.com/mangrove-dns/mangrove/providers/providertest"
 )
 
 const (
@@ -25,82 +20,15 @@ const (
 	apex      = "$TTL 3600\n@ IN SOA ns1 hostmaster 1 7200 900 1209600 60\n@ IN NS ns1.example.net.\n"
 )
 
-// given counts the ports that this process has tried.
-var given atomic.Uint32
-
-// freePort returns a port that is free for UDP and TCP on loopback just now. It is below those that the system hands out by
-// itself: any socket that somebody opens may have one of them before the server that it is for has bound it.
-func freePort(t *testing.T) int {
-	t.Helper()
-	const lowest, count = 10_000, 20_000
-	for range 200 {
-		port := lowest + (os.Getpid()*211+int(given.Add(1)))%count
-		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
-		if err != nil {
-			continue
-		}
-		u, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: port})
-		_ = l.Close()
-		if err == nil {
-			_ = u.Close()
-			return port
-		}
-	}
-	t.Fatal("no port is free for UDP and TCP")
-	return 0
-}
-
 // start runs a name server until the test ends and waits until it answers for example.org.
 func start(t *testing.T, addr, program string, args ...string) {
 	t.Helper()
-	var out bytes.Buffer
-	ctx, cancel := context.WithCancel(context.Background())
-	cmd := exec.CommandContext(ctx, program, args...)
-	cmd.Stdout, cmd.Stderr = &out, &out
-	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
-	cmd.WaitDelay = 5 * time.Second
-	if err := cmd.Start(); err != nil {
-		cancel()
-		t.Fatal(err)
-	}
-	ended := make(chan struct{})
-	go func() {
-		_ = cmd.Wait()
-		close(ended)
-	}()
-	t.Cleanup(func() {
-		cancel()
-		<-ended
-		if t.Failed() {
-			said := out.String()
-			t.Logf("%s said:\n%s", program, said[max(0, len(said)-4000):])
-		}
-	})
 	q := new(dns.Msg)
 	q.SetQuestion("example.org.", dns.TypeSOA)
-	for deadline := time.Now().Add(2 * time.Minute); time.Now().Before(deadline); {
-		if r, err := dns.Exchange(q, addr); err == nil && len(r.Answer) == 1 {
-			return
-		}
-		select {
-		case <-ended:
-			t.Fatalf("%s ended:\n%s", program, out.String())
-		case <-time.After(50 * time.Millisecond):
-		}
-	}
-	t.Fatalf("%s does not answer", program)
-}
-
-func lookPath(t *testing.T, program, debian string) string {
-	t.Helper()
-	path, err := exec.LookPath(program)
-	if err != nil {
-		path = "/usr/sbin/" + program
-		if _, err := os.Stat(path); err != nil {
-			missing(t, "%s is not installed (Debian: %s)", program, debian)
-		}
-	}
-	return path
+	providertest.StartPeer(t, func() bool {
+		r, err := dns.Exchange(q, addr)
+		return err == nil && len(r.Answer) == 1
+	}, program, args...)
 }
 
 func write(t *testing.T, path, text string) string {
@@ -113,7 +41,7 @@ func write(t *testing.T, path, text string) string {
 
 // startKnot returns the address of a Knot with an empty example.org.
 func startKnot(t *testing.T) string {
-	program, dir, port := lookPath(t, "knotd", "knot"), t.TempDir(), freePort(t)
+	program, dir, port := providertest.PeerPath(t, "knotd", "knot"), t.TempDir(), providertest.FreePort(t)
 	write(t, filepath.Join(dir, "example.org.zone"), apex)
 	conf := write(t, filepath.Join(dir, "knot.conf"), fmt.Sprintf(`
 server:
@@ -148,7 +76,7 @@ zone:
 
 // startNamed returns the address of a BIND with an empty example.org.
 func startNamed(t *testing.T) string {
-	program, dir, port := lookPath(t, "named", "bind9"), t.TempDir(), freePort(t)
+	program, dir, port := providertest.PeerPath(t, "named", "bind9"), t.TempDir(), providertest.FreePort(t)
 	write(t, filepath.Join(dir, "example.org.zone"), apex)
 	conf := write(t, filepath.Join(dir, "named.conf"), fmt.Sprintf(`
 options {
@@ -188,13 +116,4 @@ func newDriver(t *testing.T, a *libdns.Provider) *Driver {
 		t.Fatal(err)
 	}
 	return d
-}
-
-// missing skips the test, or fails it where no peer may be missing.
-func missing(t *testing.T, format string, args ...any) {
-	t.Helper()
-	if os.Getenv("MANGROVE_PEERS") == "required" {
-		t.Fatalf(format, args...)
-	}
-	t.Skipf(format, args...)
 }

@@ -42,7 +42,7 @@ func TestUnknownKey(t *testing.T) {
 }
 
 func TestUnreachable(t *testing.T) {
-	d := newDriver(t, &libdns.Provider{Server: fmt.Sprintf("127.0.0.1:%d", freePort(t))})
+	d := newDriver(t, &libdns.Provider{Server: fmt.Sprintf("127.0.0.1:%d", providertest.FreePort(t))})
 	if _, err := d.Snapshot(t.Context(), zone); !errors.Is(err, providers.ErrUnavailable) {
 		t.Errorf("%v, want ErrUnavailable", err)
 	}

@@ -127,17 +127,17 @@ func TestOtherServersLoadIt(t *testing.T) {
 	if err := os.WriteFile(conf, []byte("zone:\n  - domain: example.org\n    file: "+path+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for _, args := range [][]string{
-		{"named-checkzone", "example.org", path}, {"knotc", "-c", conf, "zone-check", "example.org"}, {"nsd-checkzone", "example.org", path},
+	for _, c := range []struct {
+		program, debian string
+		args            []string
+	}{
+		{"named-checkzone", "bind9-utils", []string{"example.org", path}},
+		{"knotc", "knot", []string{"-c", conf, "zone-check", "example.org"}},
+		{"nsd-checkzone", "nsd", []string{"example.org", path}},
 	} {
-		t.Run(args[0], func(t *testing.T) {
-			if _, err := exec.LookPath(args[0]); err != nil {
-				if os.Getenv("MANGROVE_PEERS") == "required" {
-					t.Fatalf("%s is not installed", args[0])
-				}
-				t.Skipf("%s is not installed (Debian: bind9-utils, knot, nsd)", args[0])
-			}
-			if out, err := exec.CommandContext(t.Context(), args[0], args[1:]...).CombinedOutput(); err != nil {
+		t.Run(c.program, func(t *testing.T) {
+			program := providertest.PeerPath(t, c.program, c.debian)
+			if out, err := exec.CommandContext(t.Context(), program, c.args...).CombinedOutput(); err != nil {
 				t.Errorf("%v\n%s", err, out)
 			}
 		})
