@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"log/slog"
 	"math/rand/v2"
 	"net/netip"
 	"os"
@@ -244,15 +243,7 @@ func TestResolvedInPart(t *testing.T) {
 // What a target was found to have in zones that were about to be served does not outlast their publication.
 func TestAliasesCame(t *testing.T) {
 	cfg := testConfig(t, map[string]string{"a.test.zone": twoTargets, "b.test.zone": strings.Replace(plainZone, "www A 192.0.2.1", "www ALIAS www.a.test.", 1)})
-	a, err := openApp(t.Context(), cfg, slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := a.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	a := testApp(t, cfg)
 	if err := a.loadAll(t.Context()); err != nil {
 		t.Fatal(err)
 	}

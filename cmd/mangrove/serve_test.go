@@ -39,16 +39,10 @@ func testConfig(t *testing.T, files map[string]string) *config {
 	return cfg
 }
 
-const twoTargets = "$TTL 60\n@ SOA ns1 h 1 3600 600 86400 60\n@ NS ns.example.net.\n@ NS ns.example.org.\nwww A 127.0.0.2\nwww A 127.0.0.3\n"
-
-// A zone that can't be served does not keep a verdict from the others.
-func TestFlipsReachEveryZone(t *testing.T) {
-	cfg := testConfig(t, map[string]string{
-		"a.test.zone": twoTargets, "a.test.yaml": "health: {www: tcp:1}\n",
-		"b.test.zone": twoTargets, "b.test.yaml": "health: {www: tcp:1}\n",
-	})
-	log := slog.New(slog.DiscardHandler)
-	a, err := openApp(t.Context(), cfg, log)
+// testApp opens what serve runs, without running it, until the test ends.
+func testApp(t *testing.T, cfg *config) *app {
+	t.Helper()
+	a, err := openApp(t.Context(), cfg, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,6 +51,18 @@ func TestFlipsReachEveryZone(t *testing.T) {
 			t.Error(err)
 		}
 	})
+	return a
+}
+
+const twoTargets = "$TTL 60\n@ SOA ns1 h 1 3600 600 86400 60\n@ NS ns.example.net.\n@ NS ns.example.org.\nwww A 127.0.0.2\nwww A 127.0.0.3\n"
+
+// A zone that can't be served does not keep a verdict from the others.
+func TestFlipsReachEveryZone(t *testing.T) {
+	cfg := testConfig(t, map[string]string{
+		"a.test.zone": twoTargets, "a.test.yaml": "health: {www: tcp:1}\n",
+		"b.test.zone": twoTargets, "b.test.yaml": "health: {www: tcp:1}\n",
+	})
+	a := testApp(t, cfg)
 	a.monitor = healthcheck.New(healthcheck.Options{Probe: func(_ context.Context, w healthcheck.Watch) healthcheck.Result {
 		if w.Target.String() == "127.0.0.2" {
 			return healthcheck.Result{Err: errors.New("it is dead")}
@@ -100,15 +106,7 @@ func TestCNAMEFailover(t *testing.T) {
 		"a.test.zone": "$TTL 300\n@ SOA ns1 h 1 3600 600 86400 60\n@ NS ns.example.net.\n@ NS ns.example.org.\napi CNAME eu.lb.example.net.\n",
 		"a.test.yaml": "health:\n  api: {check: https, policy: failover, targets: [eu.lb.example.net., us.lb.example.net.]}\n",
 	})
-	a, err := openApp(t.Context(), cfg, slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := a.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	a := testApp(t, cfg)
 	var dead sync.Map
 	a.monitor = healthcheck.New(healthcheck.Options{Probe: func(_ context.Context, w healthcheck.Watch) healthcheck.Result {
 		if w.Host != "api.a.test" {
@@ -173,16 +171,8 @@ func (faultyStore) Loaded(context.Context, zones.Name) (store.Loaded, error) {
 // A zone that is good is served although its NAME.yaml is not, and the store can't tell what was good before.
 func TestBrokenRulesAndStore(t *testing.T) {
 	cfg := testConfig(t, map[string]string{"a.test.zone": twoTargets, "a.test.yaml": "health: {nope: tcp:1}\n"})
-	a, err := openApp(t.Context(), cfg, slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
+	a := testApp(t, cfg)
 	a.sources.store = faultyStore{a.store}
-	t.Cleanup(func() {
-		if err := a.Close(); err != nil {
-			t.Error(err)
-		}
-	})
 	_, stop := context.WithCancelCause(t.Context())
 	journal := startStage(t.Context(), stop, a.live.Run)
 	if err := a.loadAll(t.Context()); err != nil {
