@@ -22,6 +22,7 @@ var decisions = []decision{
 	{"answers that just fit", justFits},
 	{"wildcards that are empty", emptyWildcard},
 	{"NSEC of an alias in a zone with NSEC3", hashedAlias},
+	{"ANY where DS stands without a delegation", anyWithDS},
 }
 
 // fileDecision is the same for zone files: mangrove refuses what the three load alike, and says nothing but this.
@@ -207,6 +208,23 @@ func hashedAlias(c *comparison, _ aspect) bool {
 	})
 }
 
+// anyWithDS is a question for ANY over TCP at a name with DS records and one other RRset: mangrove answers with both, BIND leaves DS out, and
+// the two others answer with one RRset always.
+func anyWithDS(c *comparison, a aspect) bool {
+	m, other := c.answers["mangrove"], c.answers["bind"]
+	if m == nil || other == nil || m.Question[0].Qtype != dns.TypeANY || c.question.network != "tcp" || a != aspectAnswer && a != aspectOrder {
+		return false
+	}
+	theirs := "\n" + texts(other.Answer) + "\n"
+	more := slices.DeleteFunc(slices.Clone(m.Answer), func(rr dns.RR) bool { return strings.Contains(theirs, "\n"+recordText(rr)+"\n") })
+	for _, rr := range more {
+		if sig, ok := rr.(*dns.RRSIG); rr.Header().Rrtype != dns.TypeDS && !(ok && sig.TypeCovered == dns.TypeDS) {
+			return false
+		}
+	}
+	return len(more) > 0 && len(m.Answer)-len(more) == len(other.Answer)
+}
+
 // emptyWildcard is a name that a wildcard stands for which is an empty non-terminal, in a zone with NSEC: mangrove proves that it is empty too, by one more record,
 // which leads from before the wildcard to a name below it. Where that no longer fits, all that the others have is there, and TC.
 func emptyWildcard(c *comparison, a aspect) bool {
@@ -344,6 +362,39 @@ func TestHashedAlias(t *testing.T) {
 		c := &comparison{answers: map[string]*dns.Msg{"mangrove": tt.ours, "bind": tt.theirs}, apex: map[string]bool{"example.": true},
 			realm: &realm{zones: []peerZone{{"example.", "@ 0 " + tt.signing + " 1 0 0 -"}}}}
 		if got := hashedAlias(c, aspectAnswer); got != tt.want {
+			t.Errorf("%s: got %v, want %v", tt.name, got, tt.want)
+		}
+	}
+}
+
+func TestAnyWithDS(t *testing.T) {
+	answer := func(qtype uint16, records ...string) *dns.Msg {
+		m := new(dns.Msg).SetQuestion("www.example.", qtype)
+		for _, r := range records {
+			rr, err := dns.NewRR(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			m.Answer = append(m.Answer, rr)
+		}
+		return m
+	}
+	const a, ds, txt = "www.example. 60 A 192.0.2.1", "www.example. 60 DS 1 13 2 00", "www.example. 60 TXT x"
+	for _, tt := range []struct {
+		name         string
+		ours, theirs *dns.Msg
+		network      string
+		want         bool
+	}{
+		{"DS more", answer(dns.TypeANY, a, ds), answer(dns.TypeANY, a), "tcp", true},
+		{"over UDP", answer(dns.TypeANY, a, ds), answer(dns.TypeANY, a), "udp", false},
+		{"another type", answer(dns.TypeA, a, ds), answer(dns.TypeA, a), "tcp", false},
+		{"more than DS", answer(dns.TypeANY, a, ds, txt), answer(dns.TypeANY, a), "tcp", false},
+		{"one of theirs missing", answer(dns.TypeANY, a, ds), answer(dns.TypeANY, a, txt), "tcp", false},
+		{"alike", answer(dns.TypeANY, a), answer(dns.TypeANY, a), "tcp", false},
+	} {
+		c := &comparison{question: question{network: tt.network}, answers: map[string]*dns.Msg{"mangrove": tt.ours, "bind": tt.theirs}}
+		if got := anyWithDS(c, aspectAnswer); got != tt.want {
 			t.Errorf("%s: got %v, want %v", tt.name, got, tt.want)
 		}
 	}
